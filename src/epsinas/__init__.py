@@ -1,0 +1,26 @@
+"""epsinas: score neural networks without training them, reproducibly.
+
+The epsilon metric of Gracheva (2024), "Neural Architecture Search via Two Constant Shared Weights
+Initialisations", arXiv 2302.04406: how much the shape of a network's outputs changes between two constant
+weights predicts the accuracy that training would give.
+"""
+
+from importlib.metadata import version
+
+from epsinas.errors import InputError
+from epsinas.evaluation import evaluate
+from epsinas.metric import epsilon
+from epsinas.scoring import score, score_architectures
+from epsinas.spaces import NasBench201, space
+
+__version__ = version("epsinas")
+__all__ = [
+    "InputError",
+    "NasBench201",
+    "__version__",
+    "epsilon",
+    "evaluate",
+    "score",
+    "score_architectures",
+    "space",
+]

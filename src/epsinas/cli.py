@@ -1,0 +1,192 @@
+"""The command line: `epsinas score ...`."""
+
+import argparse
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from tqdm import tqdm
+
+from epsinas import __version__
+from epsinas.errors import InputError
+
+_SCORE = """\
+Score architectures with the epsilon metric: how much the shape of a network's outputs changes between two
+constant weights, without training it (Gracheva 2024, arXiv 2302.04406). A higher score predicts a higher accuracy.
+
+Output is CSV with the header "architecture,score", in the order of the input; the score is empty where the
+network has none (its outputs are constant or leave the range of the numbers under one of the weights).
+"""
+
+_SCORE_EXAMPLES = """\
+examples:
+  epsinas score nas-bench-201 --architectures all --images batch.npy --weights 1e-7 1 --output scores.csv
+  echo '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|' |
+    epsinas score nas-bench-201 --architectures - --images batch.npy --weights 1e-7 1
+
+The whole space of NAS-Bench-201 takes about a minute on two cores for 256 images of 32x32 in single precision.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="epsinas", description="Score neural networks without training them, reproducibly."
+    )
+    parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    score = commands.add_parser(
+        "score",
+        help="score architectures of a search space",
+        description=_SCORE,
+        epilog=_SCORE_EXAMPLES,
+        formatter_class=formatter,
+    )
+    spaces = score.add_subparsers(dest="space", required=True, metavar="SPACE")
+    space = spaces.add_parser(
+        "nas-bench-201",
+        help="cells with 4 nodes, 5 operations; 15,625 networks",
+        description=_SCORE,
+        epilog=_SCORE_EXAMPLES,
+        formatter_class=formatter,
+    )
+    space.add_argument(
+        "--architectures", required=True, metavar="FILE", help="one architecture a line; - is standard input, all the whole space"
+    )
+    space.add_argument(
+        "--images", required=True, metavar="BATCH.npy", help="float32 (N, 3, H, W), already normalised, H and W multiples of 4"
+    )
+    _add_scoring_options(space)
+    return parser
+
+
+def _add_scoring_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every search space shares."""
+    parser.add_argument(
+        "--weights",
+        required=True,
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="the two constant weights; published for NAS-Bench-201: 1e-7 1",
+    )
+    parser.add_argument(
+        "--engine",
+        default="lumped",
+        choices=["lumped", "full-width"],
+        help="lumped: exact reduction to one map per class of identical channels (default); full-width: torch, slow",
+    )
+    parser.add_argument(
+        "--precision",
+        default="single",
+        choices=["single", "double", "extended"],
+        help="single: float32 as published (default); extended: float64 with exponents, no under- or overflow",
+    )
+    parser.add_argument(
+        "--zeros",
+        default="masked",
+        choices=["masked", "kept"],
+        help="leave entries that are 0 after normalisation out, as the published numbers do (default), or keep them",
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: all cores)")
+    parser.add_argument("--output", metavar="FILE.csv", help="default: standard output")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 2 for a mistake in the input, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    # A reader that closes the pipe early, such as head, ends this program like any other filter.
+    with contextlib.suppress(AttributeError, ValueError):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        _score(options)
+    except InputError as error:
+        print(f"epsinas: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"epsinas: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("epsinas: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _score(options: argparse.Namespace) -> None:
+    from epsinas.batches import read_batch
+    from epsinas.scoring import check_weights, score_architectures
+    from epsinas.spaces import space as named
+
+    check_weights(options.weights)
+    jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))
+    if jobs < 1:
+        raise InputError(f"--jobs: found {jobs}, expected 1 or more")
+    space = named(options.space)
+    batch = read_batch(options.images)
+    if batch.shape[1] != 3:
+        raise InputError(f"{options.images}: found {batch.shape[1]} channels, expected 3")
+    if options.architectures == "all":
+        architectures = list(space.architectures())
+    else:
+        architectures = _read_architectures(options.architectures, space)
+    with tqdm(total=len(architectures), unit="network", disable=None, file=sys.stderr) as bar:
+        scores = score_architectures(
+            space,
+            architectures,
+            batch,
+            tuple(options.weights),
+            options.engine,
+            options.precision,
+            options.zeros,
+            jobs,
+            bar.update,
+        )
+    with _output(options.output) as stream:
+        stream.write("architecture,score\n")
+        for architecture, score in zip(architectures, scores, strict=True):
+            stream.write(f"{architecture},{'' if np.isnan(score) else repr(float(score))}\n")
+
+
+def _read_architectures(file: str, space) -> list[str]:
+    """Read one architecture a line; empty lines at the end are ignored, any other mistake names its line."""
+    name = "standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file, expected one architecture a line, or - or all") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: not a text file, expected one architecture a line") from None
+    lines = text.rstrip().splitlines()
+    if not lines:
+        raise InputError(f"{name}: no architectures, expected one a line")
+    for number, line in enumerate(lines, 1):
+        try:
+            space.parse(line)
+        except InputError as error:
+            raise InputError(f"{name}, line {number}: {error}") from None
+    return [line.strip() for line in lines]
+
+
+@contextlib.contextmanager
+def _output(file: str | None) -> Iterator[TextIO]:
+    """Write to standard output or to a file that appears only when it is complete."""
+    from epsinas.schemas import atomic
+
+    if file is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with atomic(file) as temporary:
+        buffer = io.StringIO()
+        yield buffer
+        Path(temporary).write_text(buffer.getvalue())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

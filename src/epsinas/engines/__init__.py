@@ -1,0 +1,1 @@
+"""Interpreters of a search space's description: full-width, lumped and counting."""

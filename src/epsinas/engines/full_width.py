@@ -1,0 +1,127 @@
+"""The full-width interpreter: a torch module with real weight tensors, the reference for everything else."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from epsinas.engines.counting import Shape, layers
+from epsinas.operations import EPSILON, padding
+from epsinas.spaces import NasBench201
+
+Initialiser = Callable[[str, Tensor, Tensor | None], None]
+"""Fills a layer's weight and bias (None where it has none) in place, given its kind."""
+
+
+Statistics = list[tuple[Tensor, Tensor]]
+"""Mean and biased variance of each batch normalisation's input, in the order of the description."""
+
+
+class FullWidth:
+    """Operations on torch tensors (N, C, H, W) that take their weights from a sequence of layers.
+
+    Args:
+        parameters: weight and bias of each layer, in the order of the description.
+        statistics: what batch normalisation uses; without it, the statistics of the batch itself.
+        record: receives the statistics of the batch, if given.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterator[tuple[Tensor, Tensor | None]],
+        statistics: Statistics | None = None,
+        record: Statistics | None = None,
+    ):
+        self.parameters, self.record = parameters, record
+        self.statistics = None if statistics is None else iter(statistics)
+
+    def conv(self, x: Tensor, channels: int, kernel: int, stride: int = 1) -> Tensor:
+        """Convolve with the next weight."""
+        weight, _ = next(self.parameters)
+        return functional.conv2d(x, weight, stride=stride, padding=padding(kernel))
+
+    def batch_norm(self, x: Tensor) -> Tensor:
+        """Normalise by the given statistics or by those of the batch itself; there are no running averages."""
+        weight, bias = next(self.parameters)
+        if self.record is not None:
+            variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+            self.record.append((mean, variance))
+        if self.statistics is not None:
+            return functional.batch_norm(x, *next(self.statistics), weight, bias, training=False, eps=EPSILON)
+        return functional.batch_norm(x, None, None, weight, bias, training=True, eps=EPSILON)
+
+    def relu(self, x: Tensor) -> Tensor:
+        """Set negative entries to zero."""
+        return functional.relu(x)
+
+    def avg_pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
+        """Average over windows without counting the padding."""
+        return functional.avg_pool2d(x, kernel, stride, padding(kernel), count_include_pad=False)
+
+    def add(self, xs: Sequence[Tensor]) -> Tensor:
+        """Sum in the order given."""
+        return sum(xs[1:], start=xs[0])
+
+    def zeros(self, x: Tensor) -> Tensor:
+        """Return zeros of the shape of `x`."""
+        return torch.zeros_like(x)
+
+    def global_avg_pool(self, x: Tensor) -> Tensor:
+        """Average over the image."""
+        return x.mean(dim=(2, 3))
+
+    def linear(self, x: Tensor, features: int) -> Tensor:
+        """Apply a linear layer with the next weight and bias."""
+        return functional.linear(x, *next(self.parameters))
+
+
+class FullWidthNetwork(nn.Module):
+    """A network of a search space as a torch module.
+
+    Args:
+        space: the search space.
+        architecture: its architecture string.
+        image: (channels, height, width) of the images; height and width do not restrict later batches.
+        initialise: fills the weights, layer by layer in the order of the description; see `epsinas.initialisers`.
+        dtype: of the weights.
+    """
+
+    def __init__(
+        self,
+        space: NasBench201,
+        architecture: str,
+        image: Shape,
+        initialise: Initialiser,
+        dtype: torch.dtype = torch.float32,
+    ):
+        super().__init__()
+        self.space, self.architecture = space, architecture
+        self.layers = nn.ModuleList()
+        for recorded in layers(space, architecture, image).layers:
+            layer = nn.Module()
+            weight = torch.empty(recorded.weight, dtype=dtype)
+            bias = torch.empty(recorded.weight[0], dtype=dtype) if recorded.bias else None
+            initialise(recorded.kind, weight, bias)
+            layer.weight = nn.Parameter(weight)
+            layer.bias = None if bias is None else nn.Parameter(bias)
+            self.layers.append(layer)
+
+    def forward(self, images: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Map images (N, C, H, W) to logits (N, classes).
+
+        Batch normalisation uses the given statistics (see `statistics`) or those of the batch itself.
+        """
+        return self._run(images, FullWidth(self._layer_parameters(), statistics))
+
+    def statistics(self, images: Tensor) -> Statistics:
+        """Return the statistics that every batch normalisation sees on these images."""
+        record: Statistics = []
+        self._run(images, FullWidth(self._layer_parameters(), record=record))
+        return record
+
+    def _run(self, images: Tensor, ops: FullWidth) -> Tensor:
+        return self.space.network(ops, self.architecture, images)
+
+    def _layer_parameters(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        return iter([(layer.weight, layer.bias) for layer in self.layers])

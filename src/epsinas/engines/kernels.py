@@ -1,0 +1,209 @@
+"""Compiled loops over the maps of the lumped engine.
+
+A map is an array (blocks, height, width * lanes): the batch is cut into blocks of `lanes` images, and the pixels
+of a block's images are interleaved, so that every loop below runs over long contiguous rows whatever the size of
+the image, and a window's shift by one column is a shift by `lanes` entries.
+
+A *view* of a map is what a layer makes of it without storing it: rectified or not, then summed or averaged over
+windows. It is five integers: rectify (0 or 1), mode (SUM or MEAN), kernel (1, 2 or 3), stride, padding.
+"""
+
+import numpy as np
+from numba import njit
+
+SUM, MEAN = 0, 1
+
+# Fused multiply-adds and -0.0 == 0.0 are all the freedom that the compiler gets: no reordering of sums.
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+
+
+# The two loops below index plain slices from 0: an offset that might be negative would keep them from being
+# vectorised.
+
+
+@njit(**_OPTIONS)
+def _sum_rows(out, first, second, third, rectify):
+    """Write the sum of three rows, rectified or not."""
+    zero = out.dtype.type(0)
+    if rectify:
+        for i in range(out.size):
+            a, b, c = first[i], second[i], third[i]
+            # Comparisons in this direction let NaN through, as torch's relu does.
+            a = zero if a < zero else a
+            b = zero if b < zero else b
+            c = zero if c < zero else c
+            out[i] = a + b + c
+    else:
+        for i in range(out.size):
+            out[i] = first[i] + second[i] + third[i]
+
+
+@njit(**_OPTIONS)
+def _add_columns(row, left, middle, right, coefficient):
+    """Add `coefficient` times the sum of three columns to `row`."""
+    for i in range(row.size):
+        row[i] += coefficient * (left[i] + middle[i] + right[i])
+
+
+@njit(**_OPTIONS)
+def _add_span(row, column, start, stop, lanes, coefficient):
+    """Add `coefficient` times the sum of three neighbouring columns to the entries start..stop of `row`."""
+    _add_columns(
+        row[start:stop],
+        column[start:stop],
+        column[start + lanes : stop + lanes],
+        column[start + 2 * lanes : stop + 2 * lanes],
+        coefficient,
+    )
+
+
+@njit(**_OPTIONS)
+def _add_view(row, image, y, view, coefficient, lanes, column, nothing):
+    """Add `coefficient` times row y of a view of one block to `row`.
+
+    `column` is scratch of two columns more than the image has, `nothing` a row of zeros.
+    """
+    rectify, mode, kernel, stride, padding = view
+    zero = image.dtype.type(0)
+    if kernel == 1:
+        source = image[y]
+        if rectify:
+            for i in range(row.size):
+                row[i] += coefficient * (zero if source[i] < zero else source[i])
+        else:
+            for i in range(row.size):
+                row[i] += coefficient * source[i]
+        return
+    height, size = image.shape
+    width = size // lanes
+    top = y * stride - padding
+    rows = min(top + kernel, height) - max(top, 0)
+    border = padding * lanes
+    column[:border] = zero
+    column[border + size :] = zero
+    _sum_rows(
+        column[border : border + size],
+        image[top] if top >= 0 else nothing,
+        image[top + 1] if top + 1 < height else nothing,
+        image[top + 2] if kernel == 3 and top + 2 < height else nothing,
+        rectify,
+    )
+    if stride == 1 and kernel == 3:
+        if mode == SUM:
+            _add_span(row, column, 0, size, lanes, coefficient)
+        elif width == 1:
+            _add_span(row, column, 0, size, lanes, coefficient / rows)
+        else:
+            edge = row.dtype.type(coefficient / (2 * rows))
+            _add_span(row, column, 0, lanes, lanes, edge)
+            _add_span(row, column, lanes, size - lanes, lanes, row.dtype.type(coefficient / (3 * rows)))
+            _add_span(row, column, size - lanes, size, lanes, edge)
+        return
+    for x in range(row.size // lanes):
+        left = x * stride
+        columns = min(left - padding + kernel, width) - max(left - padding, 0)
+        share = coefficient if mode == SUM else row.dtype.type(coefficient / (rows * columns))
+        target = row[x * lanes : (x + 1) * lanes]
+        for k in range(kernel):
+            source = column[(left + k) * lanes : (left + k + 1) * lanes]
+            for lane in range(lanes):
+                target[lane] += share * source[lane]
+
+
+@njit(**_OPTIONS)
+def combine(out, images, views, coefficients, constant, lanes):
+    """Write `constant` plus the sum of `coefficients[k]` times view k of map k into `out`.
+
+    Args:
+        out: (blocks, height, width * lanes), may be one of the maps if that one's view is the map itself.
+        images: a tuple of maps; those past the number of views are ignored.
+        views: int64 (views, 5).
+        coefficients: (views,) of the maps' dtype.
+        constant: of the maps' dtype.
+        lanes: images in a block.
+
+    Returns:
+        The largest magnitude in `out`.
+    """
+    blocks, height, size = out.shape
+    row = np.empty(size, out.dtype)
+    largest = np.zeros(size, out.dtype)
+    widest = 0
+    for image in images:
+        widest = max(widest, image.shape[2])
+    column = np.empty(widest + 2 * lanes, out.dtype)
+    nothing = np.zeros(widest, out.dtype)
+    for block in range(blocks):
+        for y in range(height):
+            row[:] = constant
+            for k in range(len(views)):
+                rectify, mode, kernel, stride, padding = views[k]
+                image = images[k][block]
+                length = image.shape[1]
+                _add_view(
+                    row,
+                    image,
+                    y,
+                    (rectify, mode, kernel, stride, padding),
+                    coefficients[k],
+                    lanes,
+                    column[: length + 2 * padding * lanes],
+                    nothing[:length],
+                )
+            target = out[block, y]
+            for i in range(size):
+                magnitude = abs(row[i])
+                largest[i] = largest[i] if largest[i] >= magnitude else magnitude
+                target[i] = row[i]
+    return largest.max()
+
+
+@njit(**_OPTIONS)
+def moments(field, view, height, width, lanes):
+    """Return the mean and the biased variance, in float64, of a view whose maps have the given size.
+
+    Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that
+    a mean far larger than the deviation costs no digits.
+    """
+    rectify, mode, kernel, stride, padding = view
+    size = width * lanes
+    one = field.dtype.type(1)
+    row = np.empty(size, field.dtype)
+    pivot = np.empty(size, field.dtype)
+    first = np.empty(size, field.dtype)
+    second = np.empty(size, field.dtype)
+    column = np.empty(field.shape[2] + 2 * padding * lanes, field.dtype)
+    nothing = np.zeros(field.shape[2], field.dtype)
+    count, mean, deviation = 0.0, 0.0, 0.0
+    for block in range(field.shape[0]):
+        first[:] = 0
+        second[:] = 0
+        for y in range(height):
+            row[:] = 0
+            _add_view(row, field[block], y, view, one, lanes, column, nothing)
+            if y == 0:
+                pivot[:] = row
+            else:
+                for i in range(size):
+                    difference = row[i] - pivot[i]
+                    first[i] += difference
+                    second[i] += difference * difference
+        # Means of the columns about the block's first pivot, in float64.
+        origin = np.float64(pivot[0])
+        block_first, block_second, within = 0.0, 0.0, 0.0
+        for i in range(size):
+            shift = np.float64(first[i]) / height
+            offset = np.float64(pivot[i]) - origin + shift
+            block_first += offset
+            block_second += offset * offset
+            within += np.float64(second[i]) - shift * np.float64(first[i])
+        block_mean = origin + block_first / size
+        block_deviation = within + height * (block_second - block_first * block_first / size)
+        block_count = np.float64(size * height)
+        # Chan, Golub and LeVeque (1983), updating formula for two samples.
+        difference = block_mean - mean
+        total = count + block_count
+        mean += difference * block_count / total
+        deviation += block_deviation + difference * difference * count * block_count / total
+        count = total
+    return mean, max(deviation, 0.0) / count

@@ -1,0 +1,63 @@
+"""The epsilon metric (Gracheva 2024, Section 2, Equations 1 to 4)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from epsinas.errors import InputError
+
+ZEROS = ("masked", "kept")
+"""What happens to entries that are exactly 0 after normalisation."""
+
+
+def normalise(outputs: ArrayLike) -> np.ndarray | None:
+    """Min-max normalise a vector of outputs to [0, 1] (Eq. 1), in float64.
+
+    Returns:
+        The normalised vector, or None where the outputs are constant or not all finite.
+    """
+    vector = np.asarray(outputs, dtype=np.float64).ravel()
+    if vector.size == 0 or not np.isfinite(vector).all():
+        return None
+    low, high = vector.min(), vector.max()
+    if low == high:
+        return None
+    # Subnormal outputs would lose digits in the division and the widest ones overflow in the subtraction; a
+    # power of two changes nothing else.
+    scale = -int(np.frexp(max(abs(low), abs(high)))[1])
+    low, high, vector = np.ldexp(low, scale), np.ldexp(high, scale), np.ldexp(vector, scale)
+    return (vector - low) / (high - low)
+
+
+def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "masked") -> float:
+    """Compare a network's outputs under two constant weights.
+
+    With v1, v2 the flattened outputs, min-max normalised (Eq. 1):
+    delta = mean |v1 - v2| (Eq. 2), mu = mean of all entries of v1 and v2 (Eq. 3), epsilon = delta / mu (Eq. 4).
+
+    Args:
+        outputs_low: outputs under the low weight, any shape.
+        outputs_high: outputs under the high weight, of the same size.
+        zeros: `masked` leaves out every entry that is exactly 0 after normalisation, of each vector by itself:
+            entries that remain in both count for delta, entries that remain at all count for mu. This is the
+            convention of the released notebooks, behind the published numbers. `kept` is Eq. 1 to 4 to the letter.
+
+    Returns:
+        The score, or NaN where an output vector is constant or not finite, or where nothing remains to compare.
+
+    Raises:
+        InputError: sizes differ, or `zeros` is neither of the two.
+    """
+    if zeros not in ZEROS:
+        raise InputError(f"zeros: found {zeros!r}, expected one of {', '.join(ZEROS)}")
+    if np.size(outputs_low) != np.size(outputs_high):
+        raise InputError(f"outputs: found {np.size(outputs_low)} and {np.size(outputs_high)} entries, expected as many")
+    low, high = normalise(outputs_low), normalise(outputs_high)
+    if low is None or high is None:
+        return float("nan")
+    if zeros == "kept":
+        return float(np.abs(low - high).mean() / (0.5 * (low.mean() + high.mean())))
+    both = (low != 0) & (high != 0)
+    if not both.any():
+        return float("nan")
+    delta = np.abs(low - high)[both].mean()
+    return float(delta / np.concatenate([low[low != 0], high[high != 0]]).mean())

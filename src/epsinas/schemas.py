@@ -1,0 +1,337 @@
+"""The files that go from one stage to the next: what is in them, how to read, check and write them.
+
+Every reader checks the whole file and raises `InputError`, in one line, at the first thing that is not as
+described: the file, the column or array, the row (counted from 0), what was found and what was expected.
+Writers check in the same way, then write beside the file and rename, so that no partial file is left behind.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from epsinas.errors import InputError
+from epsinas.pickles import one_line
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its Arrow type, and which values it admits. Bounds are inclusive."""
+
+    name: str
+    type: pa.DataType
+    null: bool = False
+    finite: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def admits(self, found: pa.DataType) -> bool:
+        """Say whether values of the type `found` are of this column's kind, of whatever width."""
+        if pa.types.is_dictionary(found):
+            found = found.value_type
+        if pa.types.is_integer(self.type):
+            return pa.types.is_integer(found) or (self.null and pa.types.is_null(found))
+        if pa.types.is_floating(self.type):
+            return pa.types.is_floating(found) or pa.types.is_integer(found)
+        return pa.types.is_string(found) or pa.types.is_large_string(found)
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A table's columns, the ones that identify a row, and the measures of which it has at least one."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    measures: tuple[Column, ...] = ()
+
+
+_INDEX = Column("index", pa.int32(), minimum=0)
+_DATASET = Column("dataset", pa.string())
+
+ARCHITECTURES = TableSchema((_INDEX, Column("architecture", pa.string())), key=("index",))
+PERFORMANCE = TableSchema(
+    (
+        _INDEX,
+        _DATASET,
+        Column("split", pa.string(), choices=("valid", "test")),
+        Column("epochs", pa.int16(), minimum=0),
+        Column("seed", pa.int8(), null=True),
+    ),
+    key=("index", "dataset", "split", "epochs", "seed"),
+    measures=(
+        Column("accuracy", pa.float64(), minimum=0, maximum=100),
+        # A run whose training failed has no loss; that the run took place is worth a row.
+        Column("loss", pa.float64(), null=True, minimum=0),
+    ),
+)
+TRAINING_COST = TableSchema((_INDEX, Column("seconds", pa.float64(), minimum=0)), key=("index",))
+PUBLISHED_SCORES = TableSchema(
+    (_INDEX, _DATASET, Column("metric", pa.string()), Column("score", pa.float64(), null=True, finite=False)),
+    key=("index", "dataset", "metric"),
+)
+
+
+class Images(NamedTuple):
+    """A set of images: uint8 (N, H, W, 1 or 3), their classes, int16 (N,), and where they come from."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    source: str
+
+
+def read_architectures(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.architectures.parquet`: `index` int32, unique; `architecture` text; others free."""
+    return read_table(path, ARCHITECTURES)
+
+
+def write_architectures(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_architectures` reads."""
+    write_table(frame, path, ARCHITECTURES)
+
+
+def read_performance(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.performance.parquet`, what the networks reach when they are trained.
+
+    Columns: `index` int32, `dataset` text, `split` "valid" or "test", `epochs` int16, `seed` Int8 (null for
+    the mean over the benchmark's seeds), and `accuracy` in percent or `loss` in nats (null where training
+    failed), both float64. Further columns are free. No two rows agree in the first five columns.
+    """
+    return read_table(path, PERFORMANCE)
+
+
+def write_performance(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_performance` reads."""
+    write_table(frame, path, PERFORMANCE)
+
+
+def read_training_cost(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.training-cost.parquet`: `index` int32, unique; `seconds` float64 of training."""
+    return read_table(path, TRAINING_COST)
+
+
+def write_training_cost(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_training_cost` reads."""
+    write_table(frame, path, TRAINING_COST)
+
+
+def read_published_scores(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.published-scores.parquet`, the scores that others published for their own metrics.
+
+    Columns: `index` int32, `dataset` and `metric` text, `score` float64, null or infinite for none.
+    """
+    return read_table(path, PUBLISHED_SCORES)
+
+
+def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_published_scores` reads."""
+    write_table(frame, path, PUBLISHED_SCORES)
+
+
+def read_table(path: str | Path, schema: TableSchema) -> pd.DataFrame:
+    """Read and check a Parquet table; columns that the schema names get the schema's types.
+
+    Integers of another width are taken where their values fit.
+    """
+    path = _existing(path)
+    try:
+        # Not pq.read_table, which makes columns of folder names such as "split=valid".
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
+    return _conform(table, schema, path)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path, schema: TableSchema) -> None:
+    """Check a table and write it as Parquet, without the data frame's own index."""
+    path = Path(path)
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not a table of plain columns: {one_line(error)}") from error
+    frame = _conform(table, schema, path)
+    with atomic(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def _conform(table: pa.Table, schema: TableSchema, path: Path) -> pd.DataFrame:
+    """Return the table as a data frame with the schema's types, or say what is wrong with it."""
+    measures = [column for column in schema.measures if column.name in table.column_names]
+    if schema.measures and not measures:
+        wanted = " or ".join(column.name for column in schema.measures)
+        raise InputError(f"{path}: column {wanted} is missing; found {_listed(table.column_names)}")
+    for column in (*schema.columns, *measures):
+        if table.column_names.count(column.name) != 1:
+            what = "appears twice" if column.name in table.column_names else "is missing"
+            raise InputError(f"{path}: column {column.name} {what}; found {_listed(table.column_names)}")
+        position = table.column_names.index(column.name)
+        table = table.set_column(position, column.name, _cast(table[column.name], column, path))
+    if not table.num_rows:
+        raise InputError(f"{path}: found 0 rows, expected at least one")
+    # Without the metadata that pandas adds: it would take a column named `index` for the data frame's own.
+    frame = table.to_pandas(ignore_metadata=True)
+    frame = frame.drop(columns=[name for name in frame if name.startswith("__index_level_")])
+    for column in schema.columns:
+        if column.null and pa.types.is_integer(column.type):
+            frame[column.name] = frame[column.name].astype("Int8")
+    _refuse_duplicates(frame, schema.key, path)
+    return frame
+
+
+def _cast(values: pa.ChunkedArray, column: Column, path: Path) -> pa.ChunkedArray:
+    """Return a column's values in its own type, every one of them admitted."""
+    where = f"{path}: column {column.name}"
+    if not column.admits(values.type):
+        raise InputError(f"{where}: found values of type {values.type}, expected {column.type}")
+    try:
+        values = values.cast(column.type)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{where}: {one_line(error)}, expected {column.type}") from error
+    if not column.null:
+        _refuse(pc.is_null(values, nan_is_null=True), values, f"{where}: %s, expected a value")
+    if column.finite and pa.types.is_floating(column.type):
+        _refuse(pc.is_inf(values), values, f"{where}: %s, expected a finite number")
+    if column.minimum is not None:
+        _refuse(pc.less(values, column.minimum), values, f"{where}: %s, expected at least {column.minimum}")
+    if column.maximum is not None:
+        _refuse(pc.greater(values, column.maximum), values, f"{where}: %s, expected at most {column.maximum}")
+    if column.choices:
+        known = pc.is_in(values, value_set=pa.array(column.choices))
+        _refuse(pc.invert(known), values, f"{where}: %s, expected {' or '.join(column.choices)}")
+    return values
+
+
+def _refuse(wrong: pa.ChunkedArray, values: pa.ChunkedArray, message: str) -> None:
+    """Raise `message`, its %s filled with the first row that is wrong and what was found there."""
+    row = pc.index(wrong, True).as_py()
+    if row >= 0:
+        found = values[row].as_py()
+        raise InputError(message % f"row {row}: found {'null' if found is None else found}")
+
+
+def _refuse_duplicates(frame: pd.DataFrame, key: tuple[str, ...], path: Path) -> None:
+    repeated = np.flatnonzero(frame.duplicated(list(key)))
+    if repeated.size:
+        row = repeated[0]
+        what = ", ".join(f"{name} {frame[name].iloc[row]}" for name in key)
+        raise InputError(f"{path}: row {row}: found {what} a second time, expected one row for each")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "no columns"
+
+
+def read_images(path: str | Path) -> Images:
+    """Read `{dataset}.npz`, a set of images.
+
+    Arrays: `images` uint8 (N, H, W, C) with C = 1 or 3 channels, `labels` int16 (N,), classes counted from 0,
+    and `source`, one text that says where the images come from.
+    """
+    path = _existing(path)
+    try:
+        # Opened here, since np.load leaves a file that it cannot read open.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: found a single array, expected images, labels and source (npz)")
+            with archive:
+                images, labels, source = (_array(archive, name, path) for name in Images._fields)
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable npz file: {one_line(error)}") from error
+    return _check_images(images, labels, source, path)
+
+
+def write_images(images: np.ndarray, labels: np.ndarray, source: str, path: str | Path) -> None:
+    """Check and write what `read_images` reads. The same arrays give the same bytes, on any machine."""
+    path = Path(path)
+    checked = _check_images(np.asarray(images), np.asarray(labels), np.asarray(source), path)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, value in checked._asdict().items():
+            # A fixed date and no compression, since both would differ from one machine to another.
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+
+
+def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+    if name not in archive:
+        raise InputError(f"{path}: array {name} is missing; found {', '.join(archive) or 'no arrays'}")
+    try:
+        return archive[name]
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: array {name} cannot be read: {one_line(error)}") from error
+
+
+def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, path: Path) -> Images:
+    """Return the arrays with the schema's types, or say what is wrong with them."""
+    if images.dtype != np.uint8:
+        raise InputError(f"{path}: array images: found dtype {images.dtype}, expected uint8 (0 to 255)")
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
+        raise InputError(
+            f"{path}: array images: found shape {images.shape}, expected (N, H, W, C) with 1 or 3 channels"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"{path}: array labels: found dtype {labels.dtype}, expected int16")
+    if labels.shape != images.shape[:1]:
+        raise InputError(
+            f"{path}: array labels: found shape {labels.shape}, expected ({len(images)},), one for each image"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int16).max))
+    if wrong.size:
+        found = labels[wrong[0]]
+        raise InputError(
+            f"{path}: array labels: row {wrong[0]}: found {found}, expected a class from 0 to 32767"
+        )
+    if source.shape != () or source.dtype.kind != "U":
+        found = f"dtype {source.dtype} and shape {source.shape}"
+        raise InputError(f"{path}: array source: found {found}, expected a single text")
+    return Images(images, labels.astype(np.int16), str(source))
+
+
+def sha256(path: str | Path) -> str:
+    """Return a file's SHA-256, in hexadecimal digits."""
+    return digest(path, "sha256")
+
+
+def digest(path: str | Path, algorithm: str) -> str:
+    """Return a file's checksum by any algorithm that `hashlib` knows, in hexadecimal digits."""
+    with open(_existing(path), "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, renamed to `path` when the block ends without an error.
+
+    Missing folders are made. Raises `InputError` where writing fails, for instance on a full disk.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: found {found}, expected a file")
+    return path

@@ -1,0 +1,304 @@
+"""Scoring: a torch module of one's own, or many architectures of a search space."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from epsinas.errors import InputError
+from epsinas.metric import epsilon, normalise
+from epsinas.spaces import NasBench201
+
+if TYPE_CHECKING:
+    import torch
+
+ENGINES = ("lumped", "full-width")
+_CHUNK = 16
+"""Networks that a worker process takes at a time."""
+
+
+class Engine(Protocol):
+    """Something that gives a network's outputs on its batch under a constant weight."""
+
+    def outputs(self, architecture: str, weight: float) -> np.ndarray:
+        """Return the flattened outputs, up to a power of two."""
+
+
+class LumpedEngine:
+    """Outputs by the lumped interpreter; see `epsinas.engines.lumped`."""
+
+    def __init__(self, space: NasBench201, batch: np.ndarray, precision: str):
+        from epsinas.engines import lumped
+
+        self._build = lambda architecture: lumped.build(space, architecture, batch.shape[1:])
+        self._lumped = lumped.Lumped(batch, precision)
+        self._last: tuple = (None, None)
+
+    def outputs(self, architecture: str, weight: float) -> np.ndarray:
+        """Return one output for each image; all logits are equal."""
+        if self._last[0] != architecture:
+            self._last = (architecture, self._build(architecture))
+        return self._lumped.outputs(self._last[1], weight).values
+
+
+class FullWidthEngine:
+    """Outputs by the full-width interpreter, in float32 or float64."""
+
+    def __init__(self, space: NasBench201, batch: np.ndarray, precision: str):
+        import torch
+
+        if precision not in ("single", "double"):
+            raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
+        self._space = space
+        self._dtype = torch.float32 if precision == "single" else torch.float64
+        self._batch = torch.from_numpy(batch).to(self._dtype)
+
+    def outputs(self, architecture: str, weight: float) -> np.ndarray:
+        """Return all logits of all images, flattened."""
+        import torch
+
+        from epsinas.engines.full_width import FullWidthNetwork
+        from epsinas.initialisers import constant
+
+        with torch.no_grad():
+            network = FullWidthNetwork(
+                self._space, architecture, tuple(self._batch.shape[1:]), constant(weight), self._dtype
+            )
+            return network(self._batch).numpy().ravel()
+
+
+def engine(name: str, space: NasBench201, batch: np.ndarray, precision: str = "single") -> Engine:
+    """Return an engine on one batch.
+
+    Args:
+        name: `lumped` or `full-width`.
+        space: the search space.
+        batch: (N, C, H, W), float32 or float64, finite; H and W multiples of 4.
+        precision: `single`, `double`, or (lumped only) `extended`.
+
+    Raises:
+        InputError: unknown name or precision, or a batch that is not as above.
+    """
+    if name not in ENGINES:
+        raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
+    check_batch(batch)
+    return (LumpedEngine if name == "lumped" else FullWidthEngine)(space, batch, precision)
+
+
+def check_batch(batch: np.ndarray, name: str = "batch") -> None:
+    """Check an image batch: (N, C, H, W), float32 or float64, H and W multiples of 4, all finite.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(batch, np.ndarray) or batch.dtype not in (np.float32, np.float64):
+        found = getattr(batch, "dtype", type(batch).__name__)
+        raise InputError(f"{name}: found {found}, expected an array of float32 or float64")
+    if batch.ndim != 4 or 0 in batch.shape:
+        raise InputError(f"{name}: found shape {batch.shape}, expected (images, channels, height, width), none 0")
+    if batch.shape[2] % 4 or batch.shape[3] % 4:
+        raise InputError(f"{name}: found {batch.shape[2]}x{batch.shape[3]} pixels, expected multiples of 4")
+    finite = np.isfinite(batch).all(axis=(1, 2, 3))
+    if not finite.all():
+        raise InputError(f"{name}: image {int(np.argmin(finite))} has entries that are not finite (NaN or infinite)")
+
+
+def check_weights(weights: Sequence[float]) -> None:
+    """Check a pair of constant weights.
+
+    Raises:
+        InputError: they are not two finite positive numbers, the first below the second.
+    """
+    if len(weights) != 2 or not all(np.isfinite(weight) and weight > 0 for weight in weights):
+        raise InputError(f"weights: found {' '.join(map(str, weights))}, expected two positive numbers")
+    if weights[0] >= weights[1]:
+        relation = "equal weights" if weights[0] == weights[1] else "the larger one first"
+        raise InputError(f"weights: found {weights[0]} {weights[1]}, {relation}; expected LOW < HIGH")
+
+
+def score_pairs(
+    network: Engine, architecture: str, pairs: Sequence[tuple[float, float]], zeros: str = "masked"
+) -> list[float]:
+    """Score one network for several pairs of weights; its outputs are computed once for each weight.
+
+    Returns:
+        One score for each pair, NaN where there is none.
+    """
+    outputs: dict[float, np.ndarray | None] = {}
+
+    def constant_or_outputs(weight: float) -> np.ndarray | None:
+        if weight not in outputs:
+            values = network.outputs(architecture, weight)
+            outputs[weight] = None if normalise(values) is None else values
+        return outputs[weight]
+
+    scores = []
+    for low, high in pairs:
+        # A constant output settles the matter before the other weight costs anything.
+        first = constant_or_outputs(low)
+        second = None if first is None else constant_or_outputs(high)
+        scores.append(float("nan") if first is None or second is None else epsilon(first, second, zeros))
+    return scores
+
+
+def score_architectures(
+    space: NasBench201,
+    architectures: Iterable[str],
+    batch: np.ndarray,
+    weights: tuple[float, float] | Sequence[tuple[float, float]],
+    engine: str = "lumped",
+    precision: str = "single",
+    zeros: str = "masked",
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """Score architectures of a search space on a batch of images (Gracheva 2024, Algorithm 1).
+
+    Networks with equal graphs are scored once.
+
+    Args:
+        space: the search space.
+        architectures: architecture strings.
+        batch: (N, C, H, W), float32 or float64, already normalised, finite; H and W multiples of 4.
+        weights: (low, high), or a sequence of such pairs.
+        engine: `lumped` (exact reduction, hundreds of times faster) or `full-width` (torch).
+        precision: `single` (float32, as published), `double`, or `extended` (lumped only).
+        zeros: see `epsinas.metric.epsilon`.
+        jobs: processes to use.
+        progress: called with the number of architectures done since the last call.
+
+    Returns:
+        float64 (architectures,), or (architectures, pairs) for a sequence of pairs; NaN where there is no score.
+
+    Raises:
+        InputError: a malformed architecture (naming its position from 1), batch, weight, engine or precision.
+    """
+    single = len(weights) == 2 and all(np.isscalar(weight) for weight in weights)
+    pairs = [tuple(weights)] if single else [tuple(pair) for pair in weights]
+    for pair in pairs:
+        check_weights(pair)
+    architectures = list(architectures)
+    first, members = distinct(space, architectures)
+    report = progress or (lambda count: None)
+    multiplicity = np.bincount(members, minlength=len(first))
+    chunks = [range(start, min(start + _CHUNK, len(first))) for start in range(0, len(first), _CHUNK)]
+    results = np.full((len(first), len(pairs)), np.nan)
+    with _workers(jobs if len(chunks) > 1 else 1, (engine, space, batch, precision)) as run:
+        tasks = ([architectures[first[at]] for at in chunk] for chunk in chunks)
+        for chunk, rows in zip(chunks, run([(task, pairs, zeros) for task in tasks]), strict=True):
+            results[list(chunk)] = rows
+            report(int(multiplicity[list(chunk)].sum()))
+    scores = results[members]
+    return scores[:, 0] if single else scores
+
+
+def distinct(space: NasBench201, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Find the architectures whose constant-weight networks are the same function.
+
+    Returns:
+        first: int64 (distinct,), the position of each distinct network's first occurrence, ascending.
+        members: int64 (architectures,), for each architecture the position in `first` of its network.
+
+    Raises:
+        InputError: an architecture is malformed; the message gives its position from 1.
+    """
+    from epsinas.engines import lumped
+
+    seen: dict[bytes, int] = {}
+    first: list[int] = []
+    members = np.empty(len(architectures), dtype=np.int64)
+    for position, architecture in enumerate(architectures):
+        try:
+            digest = lumped.identity(space, architecture)
+        except InputError as error:
+            raise InputError(f"architecture {position + 1}: {error}") from None
+        if digest not in seen:
+            seen[digest] = len(first)
+            first.append(position)
+        members[position] = seen[digest]
+    return np.array(first, dtype=np.int64), members
+
+
+_engine: Engine | None = None
+"""The engine of a worker process."""
+
+
+@contextmanager
+def _workers(jobs: int, arguments: tuple):
+    """Give a function that maps `_score_chunk` over tasks in order, in this process or in `jobs` others."""
+    engine(*arguments)  # reports bad arguments here rather than in a worker
+    if jobs == 1:
+        _start(*arguments)
+        yield lambda tasks: map(_score_chunk, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=arguments) as pool:
+        yield lambda tasks: pool.map(_score_chunk, tasks)
+
+
+def _start(*arguments) -> None:
+    global _engine
+    _engine = engine(*arguments)
+
+
+def _score_chunk(task: tuple) -> list[list[float]]:
+    architectures, pairs, zeros = task
+    return [score_pairs(_engine, architecture, pairs, zeros) for architecture in architectures]
+
+
+def score(
+    model: torch.nn.Module,
+    batch: torch.Tensor,
+    weights: tuple[float, float],
+    zeros: str = "masked",
+) -> float:
+    """Score any torch module that takes the batch.
+
+    Every parameter is replaced by the constant weight, biases (parameters with `bias` in the last part of their
+    name) by 0; batch normalisation uses the statistics of the batch; everything else, such as dropout, is in
+    evaluation mode. The module's own parameters, buffers and mode are not touched, also after an error.
+
+    Args:
+        model: maps the batch to a tensor, or to a tuple whose first element is taken.
+        batch: what the model takes; floating-point batches must be finite.
+        weights: (low, high), positive.
+        zeros: see `epsinas.metric.epsilon`.
+
+    Returns:
+        The score, NaN where the outputs are constant or not finite.
+
+    Raises:
+        InputError: bad weights, a batch that is not finite, or outputs that are not a tensor.
+    """
+    import torch
+
+    check_weights(weights)
+    if torch.is_floating_point(batch) and not torch.isfinite(batch).all():
+        raise InputError("batch: has entries that are not finite (NaN or infinite)")
+    modes = [(module, module.training) for module in model.modules()]
+    outputs = []
+    try:
+        for module, _ in modes:
+            module.training = isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+        for weight in weights:
+            state = {
+                name: torch.zeros_like(tensor) if "bias" in name.rpartition(".")[2] else torch.full_like(tensor, weight)
+                for name, tensor in model.named_parameters()
+            }
+            # Batch normalisation in training mode updates its buffers: let it update copies.
+            state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+            with torch.no_grad():
+                result = torch.func.functional_call(model, state, (batch,))
+            result = result[0] if isinstance(result, tuple | list) else result
+            if not isinstance(result, torch.Tensor):
+                raise InputError(f"model: found outputs of type {type(result).__name__}, expected a tensor")
+            outputs.append(result.detach().to("cpu", torch.float64).numpy())
+    finally:
+        for module, training in modes:
+            module.training = training
+    return epsilon(*outputs, zeros=zeros)

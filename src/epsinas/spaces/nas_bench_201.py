@@ -1,0 +1,138 @@
+"""NAS-Bench-201: cells of four nodes with one of five operations on each of the six edges.
+
+Source: Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search".
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from epsinas.errors import InputError
+from epsinas.operations import Operations, Tensor
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = tuple((source, target) for target in range(1, 4) for source in range(target))
+"""(source, target) of the six edges, in the order of the architecture string."""
+
+Cell = tuple[int, ...]
+"""One index into OPERATIONS for each of EDGES."""
+
+_TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+
+
+@dataclass(frozen=True)
+class NasBench201:
+    """The search space and its skeleton.
+
+    Attributes:
+        channels: width of the first stage; the second and third have twice and four times as many.
+        cells: number of cells in each of the three stages.
+        classes: number of outputs of the classifier.
+    """
+
+    channels: int = 16
+    cells: int = 5
+    classes: int = 10
+    name = "nas-bench-201"
+
+    def parse(self, architecture: str) -> Cell:
+        """Read an architecture string such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|`.
+
+        Raises:
+            InputError: the string does not have three nodes with one, two and three inputs in order, or an
+                operation is not one of OPERATIONS.
+        """
+        tokens = [token for node in architecture.strip().split("+") for token in node.strip("|").split("|")]
+        names = [token.partition("~")[0] for token in tokens]
+        for name in names:
+            if name not in OPERATIONS:
+                raise InputError(f"unknown operation {name!r}: expected one of {', '.join(OPERATIONS)}")
+        if len(names) != len(EDGES) or _TEMPLATE.format(*names) != architecture.strip():
+            raise InputError(
+                f"malformed architecture {architecture.strip()!r}: expected {_TEMPLATE.format(*['op'] * 6)!r}"
+            )
+        return tuple(OPERATIONS.index(name) for name in names)
+
+    def format(self, cell: Sequence[int]) -> str:
+        """Print a cell as its architecture string, the inverse of `parse`."""
+        return _TEMPLATE.format(*(OPERATIONS[operation] for operation in cell))
+
+    def architectures(self) -> Iterator[str]:
+        """Enumerate all 15,625 architecture strings in the order of `index`."""
+        return (self.format(cell) for cell in itertools.product(range(len(OPERATIONS)), repeat=len(EDGES)))
+
+    def index(self, architecture: str) -> int:
+        """Return the position in `architectures()`: the operations as digits of a number in base 5."""
+        position = 0
+        for operation in self.parse(architecture):
+            position = position * len(OPERATIONS) + operation
+        return position
+
+    def neighbours(self, architecture: str) -> list[str]:
+        """List the 24 architectures at edit distance 1: one edge with another operation."""
+        cell = self.parse(architecture)
+        return [
+            self.format(cell[:edge] + (operation,) + cell[edge + 1 :])
+            for edge in range(len(EDGES))
+            for operation in range(len(OPERATIONS))
+            if operation != cell[edge]
+        ]
+
+    def sample(self, count: int, rng: np.random.Generator) -> list[str]:
+        """Draw `count` different architectures uniformly, in random order.
+
+        Raises:
+            InputError: `count` is not between 0 and 15,625.
+        """
+        size = len(OPERATIONS) ** len(EDGES)
+        if not 0 <= count <= size:
+            raise InputError(f"count: found {count}, expected 0 to {size}")
+        digits = [len(OPERATIONS) ** power for power in reversed(range(len(EDGES)))]
+        drawn = rng.choice(size, count, replace=False)
+        return [self.format([int(position) // digit % len(OPERATIONS) for digit in digits]) for position in drawn]
+
+    def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
+        """Apply one cell: node j is the sum over i < j of the operation of edge (i, j) applied to node i."""
+        nodes = [x]
+        for target in range(1, 4):
+            incoming = [
+                _apply(ops, operation, nodes[source], channels)
+                for (source, end), operation in zip(EDGES, self.parse(architecture), strict=True)
+                if end == target and OPERATIONS[operation] != "none"
+            ]
+            nodes.append(ops.add(incoming) if incoming else ops.zeros(x))
+        return nodes[-1]
+
+    def network(self, ops: Operations[Tensor], architecture: str, images: Tensor) -> Tensor:
+        """Describe the whole network, from images (N, channels, H, W) to logits (N, classes)."""
+        x = ops.batch_norm(ops.conv(images, self.channels, 3))
+        for stage in range(3):
+            channels = self.channels * 2**stage
+            if stage:
+                x = _reduce(ops, x, channels)
+            for _ in range(self.cells):
+                x = self.cell(ops, architecture, x, channels)
+        x = ops.global_avg_pool(ops.relu(ops.batch_norm(x)))
+        return ops.linear(x, self.classes)
+
+
+def _apply(ops: Operations[Tensor], operation: int, x: Tensor, channels: int) -> Tensor:
+    """Apply the operation of one edge."""
+    match OPERATIONS[operation]:
+        case "skip_connect":
+            return x
+        case "avg_pool_3x3":
+            return ops.avg_pool(x, 3, 1)
+        case "nor_conv_1x1":
+            return ops.batch_norm(ops.conv(ops.relu(x), channels, 1))
+        case _:
+            return ops.batch_norm(ops.conv(ops.relu(x), channels, 3))
+
+
+def _reduce(ops: Operations[Tensor], x: Tensor, channels: int) -> Tensor:
+    """Halve the image and widen to `channels`: two convolutions beside a pooled, projected shortcut."""
+    residual = ops.batch_norm(ops.conv(ops.relu(x), channels, 3, stride=2))
+    residual = ops.batch_norm(ops.conv(ops.relu(residual), channels, 3))
+    return ops.add([residual, ops.conv(ops.avg_pool(x, 2, 2), channels, 1)])
