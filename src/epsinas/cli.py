@@ -127,6 +127,8 @@ def _score(options: argparse.Namespace) -> None:
     jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))
     if jobs < 1:
         raise InputError(f"--jobs: found {jobs}, expected 1 or more")
+    if options.output is not None:
+        _check_output(Path(options.output))
     space = named(options.space)
     batch = read_batch(options.images)
     if batch.shape[1] != 3:
@@ -171,6 +173,15 @@ def _read_architectures(file: str, space) -> list[str]:
         except InputError as error:
             raise InputError(f"{name}, line {number}: {error}") from None
     return [line.strip() for line in lines]
+
+
+def _check_output(path: Path) -> None:
+    """Find before the work what would keep its result from being written."""
+    if not path.name or (path.exists() and not path.is_file()):
+        raise InputError(f"--output: found {str(path)!r}, expected the name of a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"--output: {path} cannot be written, {folder} is not a writable folder")
 
 
 @contextlib.contextmanager

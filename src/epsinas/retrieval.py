@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 import pooch
 import requests
 
-from epsinas import converters
+from epsinas import converters, embedded
 from epsinas.errors import InputError
 from epsinas.pickles import one_line
 from epsinas.schemas import (
@@ -36,6 +36,7 @@ from epsinas.schemas import (
     write_training_cost,
 )
 
+EMBEDDED = "embedded"  # in place of a mirror: the benchmark inside the package
 RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds before the second, third and fourth attempt
 TIMEOUT = 60.0  # seconds without an answer
 CHUNK = 1 << 16  # bytes; a connection that breaks loses no more than this
@@ -78,7 +79,7 @@ class Source:
 class Provenance:
     """What a retrieved file is and where it came from.
 
-    `via` is "mirror" or "download"; `source` says where the content comes from; `raw` has the SHA-256 of
+    `via` is "mirror", "download" or "embedded"; `source` says where the content comes from; `raw` has the SHA-256 of
     every official file that it was made of.
     """
 
@@ -101,12 +102,16 @@ def retrieve(
     """Write the file `name` of the pipeline's schemas to `destination`, and say where it came from.
 
     With a `mirror`, the folder's file of this name is checked against its schema and copied; without one, the
-    official files are downloaded into `cache` and converted. `destination` is written whole or not at all.
+    official files are downloaded into `cache` and converted; the mirror "embedded" is the benchmark inside the
+    package. `destination` is written whole or not at all.
 
     Raises `InputError` where the file is missing from the mirror or has no official source, cannot be
     downloaded, or differs from its checksum, `expected_sha256` or its schema.
     """
-    fill, facts = _from_mirror(name, Path(mirror)) if mirror else _from_network(name, Path(cache))
+    if mirror == EMBEDDED:
+        fill, facts = _from_package(name)
+    else:
+        fill, facts = _from_mirror(name, Path(mirror)) if mirror else _from_network(name, Path(cache))
     with atomic(destination) as temporary:
         fill(temporary)
         found = sha256(temporary)
@@ -115,6 +120,13 @@ def retrieve(
             raise InputError(f"{origin}: found sha256 {found}, expected {expected_sha256}")
         size = temporary.stat().st_size
     return Provenance(name=name, sha256=found, bytes=size, **facts)
+
+
+def _from_package(name: str) -> tuple[Callable[[Path], object], dict]:
+    """Return what writes a file of the embedded benchmark, and the facts for its provenance."""
+    if name not in embedded.FILES:
+        raise InputError(f"{name}: not in the embedded benchmark, which has {', '.join(embedded.FILES)}")
+    return embedded.FILES[name], {"source": "the epsinas package", "via": EMBEDDED}
 
 
 def _from_mirror(name: str, mirror: Path) -> tuple[Callable[[Path], object], dict]:

@@ -70,8 +70,8 @@ PERFORMANCE = TableSchema(
     ),
     key=("index", "dataset", "split", "epochs", "seed"),
     measures=(
-        Column("accuracy", pa.float64(), minimum=0, maximum=100),
-        # A run whose training failed has no loss; that the run took place is worth a row.
+        # A training that failed has neither; that it took place is worth a row.
+        Column("accuracy", pa.float64(), null=True, minimum=0, maximum=100),
         Column("loss", pa.float64(), null=True, minimum=0),
     ),
 )
@@ -79,6 +79,29 @@ TRAINING_COST = TableSchema((_INDEX, Column("seconds", pa.float64(), minimum=0))
 PUBLISHED_SCORES = TableSchema(
     (_INDEX, _DATASET, Column("metric", pa.string()), Column("score", pa.float64(), null=True, finite=False)),
     key=("index", "dataset", "metric"),
+)
+
+SCORES = TableSchema(
+    (
+        _INDEX,
+        Column("weight_low", pa.float64(), minimum=0),
+        Column("weight_high", pa.float64(), minimum=0),
+        Column("score", pa.float64(), null=True),
+    ),
+    key=("index", "weight_low", "weight_high"),
+)
+
+TRAINING = TableSchema(
+    (
+        _INDEX,
+        Column("seed", pa.int8(), minimum=0),
+        Column("valid", pa.float64(), null=True, minimum=0, maximum=100),
+        Column("test", pa.float64(), null=True, minimum=0, maximum=100),
+        Column("loss", pa.float64(), null=True, finite=False),
+        Column("seconds", pa.float64(), minimum=0),
+        Column("status", pa.string(), choices=("ok", "non-finite")),
+    ),
+    key=("index", "seed"),
 )
 
 
@@ -136,6 +159,22 @@ def read_published_scores(path: str | Path) -> pd.DataFrame:
 def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
     """Check and write what `read_published_scores` reads."""
     write_table(frame, path, PUBLISHED_SCORES)
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read scores: `index`, `weight_low`, `weight_high`, `score` float64, null for none; others free."""
+    return read_table(path, SCORES)
+
+
+def write_scores(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_scores` reads."""
+    write_table(frame, path, SCORES)
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, with full float64 digits and empty fields for missing values."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False)
 
 
 def read_table(path: str | Path, schema: TableSchema) -> pd.DataFrame:

@@ -56,7 +56,8 @@ class FullWidthEngine:
             raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
         self._space = space
         self._dtype = torch.float32 if precision == "single" else torch.float64
-        self._batch = torch.from_numpy(batch).to(self._dtype)
+        # A copy, because torch takes neither read-only arrays nor negative strides.
+        self._batch = torch.from_numpy(np.array(batch, order="C")).to(self._dtype)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray:
         """Return all logits of all images, flattened."""
@@ -182,6 +183,8 @@ def score_architectures(
     pairs = [tuple(weights)] if single else [tuple(pair) for pair in weights]
     for pair in pairs:
         check_weights(pair)
+    if jobs < 1:
+        raise InputError(f"jobs: found {jobs}, expected 1 or more")
     architectures = list(architectures)
     first, members = distinct(space, architectures)
     report = progress or (lambda count: None)

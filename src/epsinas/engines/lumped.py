@@ -136,13 +136,16 @@ class Graph:
         return node
 
 
+def cell(space: NasBench201, architecture: str, graph: Graph) -> Node:
+    """Return the output node of one cell on an input of two channels, in the given graph."""
+    ((x, _),) = graph.input(1, 8, 8)
+    ((output, _),) = space.cell(graph, architecture, ((x, 2),), 2)
+    return output
+
+
 def identity(space: NasBench201, architecture: str) -> bytes:
     """Return a digest of the cell's graph: networks of one space with equal digests are the same function."""
-    graph = Graph()
-    channels = 2
-    ((x, _),) = graph.input(1, 8, 8)
-    ((output, _),) = space.cell(graph, architecture, ((x, channels),), channels)
-    return output.digest
+    return cell(space, architecture, Graph()).digest
 
 
 def build(space: NasBench201, architecture: str, image: tuple[int, int, int]) -> Node:
@@ -232,10 +235,11 @@ class Lumped:
         self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
         self.channels = [Field(self._interleave(images)) for images in batch.swapaxes(0, 1)]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def outputs(self, output: Node, weight: float) -> Outputs:
         """Return a network's outputs when every weight is `weight` and every bias 0."""
         values: dict[Node, Form | Outputs] = {}
-        order, uses = _schedule(output)
+        order, uses = schedule(output)
         for node in order:
             inputs = [values[inner] for inner in node.inputs]
             values[node] = getattr(self, "_" + node.operation)(node, inputs, weight)
@@ -263,7 +267,7 @@ class Lumped:
         return Form(tuple((coefficient, *key) for key, coefficient in joined.items()), constant, exponent)
 
     def _conv(self, node: Node, inputs: list[Form], weight: float) -> Form:
-        form = self._balanced(inputs[0].scaled(weight))
+        form = self._weighted(inputs[0], weight)
         return form if node.attributes == (1, 1) else self._window(form, kernels.SUM, node)
 
     def _avg_pool(self, node: Node, inputs: list[Form], weight: float) -> Form:
@@ -301,8 +305,9 @@ class Lumped:
         below = min(form.exponent, 0)
         spread = math.ldexp(coefficient * coefficient * variance, 2 * below)
         slack = math.ldexp(EPSILON, 2 * (below - form.exponent))
-        factor = coefficient / math.sqrt(spread + slack)
-        return self._balanced(Form(((factor, view, stored),), -factor * mean, below)).scaled(weight)
+        # Both vanish for a constant map far above 1, of which nothing remains.
+        factor = coefficient / math.sqrt(spread + slack) if spread + slack else 0.0
+        return self._weighted(Form(((factor, view, stored),), -factor * mean, below), weight)
 
     def _mean(self, node: Node, inputs: list[Form], weight: float) -> Outputs:
         form = inputs[0]
@@ -350,10 +355,11 @@ class Lumped:
         form.constant = 0.0
         return form
 
-    def _balanced(self, form: Form) -> Form:
-        """In extended precision, move the coefficients' common power of two into the exponent."""
+    def _weighted(self, form: Form, weight: float) -> Form:
+        """Multiply by the weight; in extended precision, move powers of two into the exponent."""
         if not self.extended or not form.terms:
-            return form
+            return form.scaled(weight)
+        form = form.scaled(*math.frexp(weight))
         shift = math.frexp(max(abs(coefficient) for coefficient, _, _ in form.terms))[1]
         return form.scaled(math.ldexp(1.0, -shift), shift)
 
@@ -380,7 +386,7 @@ def lanes(images: int) -> int:
     return min(divisors, key=lambda divisor: abs(math.log(divisor / 32)))
 
 
-def _schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
+def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
     """Order the nodes that `output` needs, inputs first, and count the uses of each."""
     order: list[Node] = []
     uses: dict[Node, int] = {output: 1}

@@ -1,0 +1,65 @@
+"""Studies: the configuration of the workflow."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from epsinas.errors import InputError
+from epsinas.scoring import check_weights
+
+
+def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
+    """Check a study's configuration and fill in the schema's defaults.
+
+    Args:
+        config: the keys of a study, as read from its YAML file.
+        schema: path of the JSON schema (YAML).
+
+    Returns:
+        A new configuration with every key that has a default.
+
+    Raises:
+        InputError: a key is unknown or missing, or its value is not what the schema or the metric admits.
+    """
+    rules = yaml.safe_load(Path(schema).read_text())
+    study = _with_defaults(config, rules, rules)
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(study))
+    if error is not None:
+        raise InputError(_one_line(error))
+    for space in ("nas-bench-201",):
+        check_weights(study[space]["weights"])
+    return study
+
+
+def _with_defaults(value: Any, rules: dict[str, Any], root: dict[str, Any]) -> Any:
+    """Return a copy of a value with the defaults of its schema, at every depth."""
+    rules = _resolved(rules, root)
+    if not isinstance(value, dict):
+        return value
+    filled = dict(value)
+    for key, inner in rules.get("properties", {}).items():
+        if key not in filled and "default" in _resolved(inner, root):
+            filled[key] = _resolved(inner, root)["default"]
+        if key in filled:
+            filled[key] = _with_defaults(filled[key], inner, root)
+    return filled
+
+
+def _resolved(rules: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference to the schema's definitions."""
+    return root["$defs"][rules["$ref"].rpartition("/")[2]] if "$ref" in rules else rules
+
+
+def _one_line(error: jsonschema.ValidationError) -> str:
+    """Name the key, what was found and what was expected."""
+    where = ".".join(str(part) for part in error.absolute_path) or "the study"
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = sorted(set(error.instance) - set(known))
+        return f"config: {where}: found unknown key {', '.join(unknown)}, expected only {', '.join(known)}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"config: {where}: key {', '.join(missing)} is missing"
+    return f"config: {where}: {error.message}"

@@ -1,0 +1,20 @@
+# Input files, from a mirror or from their official addresses.
+
+
+rule retrieve:
+    output:
+        file=f"{RESULTS}/data/{{file}}",
+        provenance=f"{RESULTS}/provenance/{{file}}.json",
+    params:
+        mirror=config["mirror"],
+        cache=config["cache"],
+        sha256=lambda wildcards: config["sha256"].get(wildcards.file),
+    log:
+        f"{LOGS}/retrieve/{{file}}.log",
+    benchmark:
+        f"{BENCHMARKS}/retrieve/{{file}}.tsv"
+    conda:
+        ENVIRONMENT
+    retries: 0
+    script:
+        "../scripts/retrieve.py"

@@ -1,0 +1,10 @@
+from job import job
+
+from epsinas.schemas import write_architectures
+from epsinas.spaces import space
+from epsinas.training import choose
+
+with job(snakemake):
+    write_architectures(
+        choose(space("nas-bench-201"), snakemake.params.networks, snakemake.params.seed), snakemake.output[0]
+    )

@@ -1,0 +1,9 @@
+from job import job
+
+from epsinas.networks import describe
+from epsinas.schemas import read_architectures, write_architectures
+from epsinas.spaces import space
+
+with job(snakemake):
+    named = space(snakemake.wildcards.space, **snakemake.params.skeleton)
+    write_architectures(describe(named, read_architectures(snakemake.input[0])), snakemake.output[0])

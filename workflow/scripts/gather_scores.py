@@ -1,0 +1,22 @@
+import pandas as pd
+from job import job
+
+from epsinas.networks import gather
+from epsinas.schemas import read_architectures, read_scores, write_scores
+
+with job(snakemake):
+    wildcards = snakemake.wildcards
+    subset = int(wildcards.networks.partition("-")[2] or 0) or None
+    scores = gather(
+        read_architectures(snakemake.input.networks),
+        subset,
+        pd.concat([read_scores(path) for path in snakemake.input.chunks]),
+    )
+    scores = scores.assign(
+        dataset=wildcards.dataset,
+        inputs=wildcards.inputs,
+        batch_size=int(wildcards.size),
+        draw=int(wildcards.draw),
+        precision=wildcards.precision,
+    )
+    write_scores(scores, snakemake.output[0])
