@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from epsinas.errors import InputError
+from epsinas.pickles import one_line
 
 NORMALISATION = {
     "cifar10": ((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),
@@ -86,12 +87,13 @@ def read_batch(path: str | Path) -> np.ndarray:
     from epsinas.scoring import check_batch
 
     try:
-        batch = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            batch = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, expected a batch of images (.npy)") from None
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {str(error).splitlines()[0]}") from None
-    if not isinstance(batch, np.ndarray) or batch.dtype != np.float32:
-        raise InputError(f"{path}: found {getattr(batch, 'dtype', 'an archive')}, expected an array of float32")
+        raise InputError(f"{path}: not a readable .npy file: {one_line(error)}") from None
+    if batch.dtype != np.float32:
+        raise InputError(f"{path}: found {batch.dtype}, expected an array of float32")
     check_batch(batch, str(path))
     return batch

@@ -16,11 +16,16 @@ RANDOM = {
 """The random initialisations of the paper's Table 9: what each does to a convolution's weight."""
 
 
+def fill(tensor: Tensor, weight: float) -> Tensor:
+    """Fill in place; a weight out of the range of the dtype becomes infinite, which `fill_` refuses."""
+    return tensor.copy_(torch.tensor(weight, dtype=torch.float64))
+
+
 def constant(weight: float) -> Initialiser:
     """Set every weight, batch normalisation's scale included, to `weight` and every bias to 0 (Algorithm 1)."""
 
     def initialise(kind: str, tensor: Tensor, bias: Tensor | None) -> None:
-        tensor.fill_(weight)
+        fill(tensor, weight)
         if bias is not None:
             bias.zero_()
 

@@ -280,6 +280,8 @@ def score(
     """
     import torch
 
+    from epsinas.initialisers import fill
+
     check_weights(weights)
     if torch.is_floating_point(batch) and not torch.isfinite(batch).all():
         raise InputError("batch: has entries that are not finite (NaN or infinite)")
@@ -290,7 +292,7 @@ def score(
             module.training = isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
         for weight in weights:
             state = {
-                name: torch.zeros_like(tensor) if "bias" in name.rpartition(".")[2] else torch.full_like(tensor, weight)
+                name: fill(torch.empty_like(tensor), 0.0 if "bias" in name.rpartition(".")[2] else weight)
                 for name, tensor in model.named_parameters()
             }
             # Batch normalisation in training mode updates its buffers: let it update copies.

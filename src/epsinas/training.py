@@ -116,36 +116,56 @@ def network_seed(architecture: str, seed: int) -> int:
     return int(np.random.SeedSequence([seed, zlib.crc32(architecture.encode())]).generate_state(1)[0])
 
 
-def train(space: NasBench201, architecture: str, data: Data, recipe: Recipe, seed: int) -> Outcome:
-    """Train one network and evaluate it on the validation and test images.
+def train(
+    space: NasBench201, architecture: str, data: Data, recipe: Recipe, seeds: Sequence[int]
+) -> list[Outcome]:
+    """Train one network with several seeds and evaluate it on the validation and test images.
 
-    Batch normalisation uses the batch's statistics in training and those of the whole training split in
-    evaluation. Deterministic on one machine with one thread for given arguments (seconds apart).
+    The replicas, one for each seed, run side by side in one grouped network, which costs little more than one of
+    them: weights, order of the images and gradients are separate. Batch normalisation uses the batch's statistics
+    in training and those of the whole training split in evaluation. Deterministic on one machine with one thread
+    for given arguments (seconds apart).
+
+    Returns:
+        One outcome for each seed; `seconds` is each replica's share of the time.
     """
     start = time.perf_counter()
-    generator = torch.Generator().manual_seed(network_seed(architecture, seed))
+    generators = [torch.Generator().manual_seed(network_seed(architecture, seed)) for seed in seeds]
     images, labels = data.images["train"], data.labels["train"]
-    initialise = initialisers.random(recipe.initialisation, generator)
-    network = FullWidthNetwork(space, architecture, tuple(images.shape[1:]), initialise)
-    loss = fit(network, images, labels, recipe, generator)
-    if not np.isfinite(loss):
-        return Outcome(np.nan, np.nan, loss, time.perf_counter() - start, "non-finite")
-    with torch.no_grad():
-        statistics = network.statistics(images)
-        valid, test = (
-            _accuracy(network(data.images[name], statistics), data.labels[name]) for name in ("valid", "test")
-        )
-    return Outcome(valid, test, loss, time.perf_counter() - start, "ok")
+    network = FullWidthNetwork(
+        space,
+        architecture,
+        tuple(images.shape[1:]),
+        [initialisers.random(recipe.initialisation, generator) for generator in generators],
+    )
+    losses = fit(network, images, labels, recipe, generators)
+    accuracies = evaluate(network, data)
+    seconds = (time.perf_counter() - start) / len(seeds)
+    return [
+        Outcome(valid, test, loss, seconds, "ok") if np.isfinite(loss) else Outcome(np.nan, np.nan, loss, seconds, "non-finite")
+        for valid, test, loss in zip(accuracies["valid"], accuracies["test"], losses, strict=True)
+    ]
 
 
 def fit(
-    network: torch.nn.Module,
+    network: FullWidthNetwork,
     images: torch.Tensor,
     labels: torch.Tensor,
     recipe: Recipe,
-    generator: torch.Generator,
-) -> float:
-    """Train a network in place and return the mean loss of its last epoch, in nats; stop at a non-finite loss."""
+    generators: Sequence[torch.Generator],
+) -> list[float]:
+    """Train a network's replicas in place, each with images in the order of its own generator.
+
+    Args:
+        network: with as many replicas as there are generators.
+        images: float32 (N, C, H, W).
+        labels: int64 (N,).
+        recipe: how to train.
+        generators: shuffle the images.
+
+    Returns:
+        The mean loss of each replica's last epoch, in nats; not finite where the training failed.
+    """
     optimiser = torch.optim.SGD(
         network.parameters(),
         recipe.learning_rate,
@@ -157,27 +177,35 @@ def fit(
     batch = min(recipe.batch_size, len(images))
     steps = len(images) // batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
-    mean = float("nan")
+    losses = torch.zeros(steps, len(generators))
     for _ in range(recipe.epochs):
-        total = 0.0
-        order = torch.randperm(len(images), generator=generator)
+        orders = torch.stack([torch.randperm(len(images), generator=generator) for generator in generators], dim=1)
         for step in range(steps):
-            chosen = order[step * batch : (step + 1) * batch]
+            chosen = orders[step * batch : (step + 1) * batch]
             optimiser.zero_grad()
-            loss = functional.cross_entropy(network(images[chosen]), labels[chosen])
-            loss.backward()
+            logits = network(images[chosen].flatten(1, 2)).unflatten(1, (len(generators), -1))
+            loss = functional.cross_entropy(logits.transpose(1, 2), labels[chosen], reduction="none").mean(dim=0)
+            loss.sum().backward()
             optimiser.step()
             schedule.step()
-            total += loss.item()
-        mean = total / steps
-        if not np.isfinite(mean):
-            break
-    return mean
+            losses[step] = loss.detach()
+    return losses.double().mean(dim=0).tolist()
 
 
-def _accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the percentage of labels that the largest logit names."""
-    return 100.0 * (logits.argmax(dim=1) == labels).double().mean().item()
+@torch.no_grad()
+def evaluate(network: FullWidthNetwork, data: Data) -> dict[str, list[float]]:
+    """Return each replica's accuracy in percent on the validation and the test images."""
+
+    def repeated(images: torch.Tensor) -> torch.Tensor:
+        return images.repeat(1, network.replicas, 1, 1)
+
+    statistics = network.statistics(repeated(data.images["train"]))
+    accuracies = {}
+    for name in ("valid", "test"):
+        logits = network(repeated(data.images[name]), statistics).unflatten(1, (network.replicas, -1))
+        correct = logits.argmax(dim=2) == data.labels[name][:, None]
+        accuracies[name] = (100.0 * correct.double().mean(dim=0)).tolist()
+    return accuracies
 
 
 def trained_by(space: NasBench201, architectures: Sequence[str]) -> np.ndarray:
@@ -252,8 +280,8 @@ def train_networks(
         networks: columns `index` and `architecture`.
         data: normalised images and labels.
         recipe: how to train.
-        seeds: one training for each.
-        progress: called after each training with 1.
+        seeds: one training for each, side by side.
+        progress: called with the number of trainings done since the last call.
 
     Returns:
         A row for each network and seed: `index`, `seed`, and the fields of `Outcome`.
@@ -261,9 +289,9 @@ def train_networks(
     torch.set_num_threads(1)
     rows = []
     for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
-        for seed in seeds:
-            rows.append({"index": index, "seed": seed, **asdict(train(space, architecture, data, recipe, seed))})
-            progress(1)
+        for seed, outcome in zip(seeds, train(space, architecture, data, recipe, seeds), strict=True):
+            rows.append({"index": index, "seed": seed, **asdict(outcome)})
+        progress(len(seeds))
     return pd.DataFrame(rows)
 
 

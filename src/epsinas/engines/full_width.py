@@ -25,6 +25,7 @@ class FullWidth:
         parameters: weight and bias of each layer, in the order of the description.
         statistics: what batch normalisation uses; without it, the statistics of the batch itself.
         record: receives the statistics of the batch, if given.
+        replicas: networks side by side, each with its own channels (N, replicas * C, H, W) and weights.
     """
 
     def __init__(
@@ -32,20 +33,21 @@ class FullWidth:
         parameters: Iterator[tuple[Tensor, Tensor | None]],
         statistics: Statistics | None = None,
         record: Statistics | None = None,
+        replicas: int = 1,
     ):
-        self.parameters, self.record = parameters, record
+        self.parameters, self.record, self.replicas = parameters, record, replicas
         self.statistics = None if statistics is None else iter(statistics)
 
     def conv(self, x: Tensor, channels: int, kernel: int, stride: int = 1) -> Tensor:
         """Convolve with the next weight."""
         weight, _ = next(self.parameters)
-        return functional.conv2d(x, weight, stride=stride, padding=padding(kernel))
+        return functional.conv2d(x, weight, stride=stride, padding=padding(kernel), groups=self.replicas)
 
     def batch_norm(self, x: Tensor) -> Tensor:
         """Normalise by the given statistics or by those of the batch itself; there are no running averages."""
         weight, bias = next(self.parameters)
         if self.record is not None:
-            variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+            variance, mean = torch.var_mean(x.detach(), dim=(0, 2, 3), correction=0)
             self.record.append((mean, variance))
         if self.statistics is not None:
             return functional.batch_norm(x, *next(self.statistics), weight, bias, training=False, eps=EPSILON)
@@ -73,7 +75,12 @@ class FullWidth:
 
     def linear(self, x: Tensor, features: int) -> Tensor:
         """Apply a linear layer with the next weight and bias."""
-        return functional.linear(x, *next(self.parameters))
+        weight, bias = next(self.parameters)
+        if self.replicas == 1:
+            return functional.linear(x, weight, bias)
+        inputs = x.unflatten(1, (self.replicas, -1)).transpose(0, 1)
+        outputs = inputs @ weight.unflatten(0, (self.replicas, -1)).transpose(1, 2)
+        return outputs.transpose(0, 1).flatten(1) + bias
 
 
 class FullWidthNetwork(nn.Module):
@@ -84,6 +91,8 @@ class FullWidthNetwork(nn.Module):
         architecture: its architecture string.
         image: (channels, height, width) of the images; height and width do not restrict later batches.
         initialise: fills the weights, layer by layer in the order of the description; see `epsinas.initialisers`.
+            With several, as many replicas of the network, with separate weights, run side by side: images are then
+            (N, replicas * C, H, W) and logits (N, replicas * classes).
         dtype: of the weights.
     """
 
@@ -92,19 +101,21 @@ class FullWidthNetwork(nn.Module):
         space: NasBench201,
         architecture: str,
         image: Shape,
-        initialise: Initialiser,
+        initialise: Initialiser | Sequence[Initialiser],
         dtype: torch.dtype = torch.float32,
     ):
         super().__init__()
-        self.space, self.architecture = space, architecture
+        initialisers = [initialise] if callable(initialise) else list(initialise)
+        self.space, self.architecture, self.replicas = space, architecture, len(initialisers)
         self.layers = nn.ModuleList()
         for recorded in layers(space, architecture, image).layers:
             layer = nn.Module()
-            weight = torch.empty(recorded.weight, dtype=dtype)
-            bias = torch.empty(recorded.weight[0], dtype=dtype) if recorded.bias else None
-            initialise(recorded.kind, weight, bias)
-            layer.weight = nn.Parameter(weight)
-            layer.bias = None if bias is None else nn.Parameter(bias)
+            weight = torch.empty(self.replicas, *recorded.weight, dtype=dtype)
+            bias = torch.empty(self.replicas, recorded.weight[0], dtype=dtype) if recorded.bias else None
+            for replica, fill in enumerate(initialisers):
+                fill(recorded.kind, weight[replica], None if bias is None else bias[replica])
+            layer.weight = nn.Parameter(weight.flatten(0, 1))
+            layer.bias = None if bias is None else nn.Parameter(bias.flatten())
             self.layers.append(layer)
 
     def forward(self, images: Tensor, statistics: Statistics | None = None) -> Tensor:
@@ -112,12 +123,12 @@ class FullWidthNetwork(nn.Module):
 
         Batch normalisation uses the given statistics (see `statistics`) or those of the batch itself.
         """
-        return self._run(images, FullWidth(self._layer_parameters(), statistics))
+        return self._run(images, FullWidth(self._layer_parameters(), statistics, replicas=self.replicas))
 
     def statistics(self, images: Tensor) -> Statistics:
         """Return the statistics that every batch normalisation sees on these images."""
         record: Statistics = []
-        self._run(images, FullWidth(self._layer_parameters(), record=record))
+        self._run(images, FullWidth(self._layer_parameters(), record=record, replicas=self.replicas))
         return record
 
     def _run(self, images: Tensor, ops: FullWidth) -> Tensor:
