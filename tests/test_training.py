@@ -74,13 +74,12 @@ def test_images_are_normalised_by_the_training_split():
 
 
 def test_loss_falls(data):
-    recipe = Recipe(epochs=1, batch_size=32, learning_rate=0.05)
     losses = []
-    for epochs in (1, 4):
-        (outcome,) = train(TINY, CONVOLUTIONS, data, Recipe(epochs, recipe.batch_size, recipe.learning_rate), [0])
+    for epochs in (1, 10):
+        (outcome,) = train(TINY, CONVOLUTIONS, data, Recipe(epochs, batch_size=20), [0])
         losses.append(outcome.loss)
-    assert losses[1] < 0.8 * losses[0]
-    assert outcome.test > 40
+    assert losses[1] < 0.5 * losses[0]
+    assert outcome.test > 50
     assert outcome.status == "ok"
 
 
@@ -154,8 +153,8 @@ def test_chunks_give_the_same_in_any_order(data):
 def test_networks_that_train_alike_share_a_training():
     doubled = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|"
     summed = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|skip_connect~1|skip_connect~2|"
-    swapped = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|skip_connect~1|none~2|"
-    mirrored = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|none~1|skip_connect~2|"
+    swapped = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|skip_connect~1|none~2|"
+    mirrored = "|none~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|none~1|skip_connect~2|"
     dead = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|skip_connect~1|none~2|"
     # One convolution doubled and two summed have one graph under constant weights, but train differently.
     assert weighted_identity(TINY, doubled) != weighted_identity(TINY, summed)
