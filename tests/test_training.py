@@ -186,7 +186,7 @@ def test_equal_identities_are_equal_functions_of_weights():
                 FullWidthNetwork(TINY, architecture, (1, 8, 8), alike, torch.float64)(images)
                 for architecture in (first, second)
             ]
-        torch.testing.assert_close(*outputs)
+        torch.testing.assert_close(*outputs, rtol=1e-6, atol=1e-6)
 
 
 def test_choose_draws_a_sample():

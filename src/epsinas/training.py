@@ -214,8 +214,8 @@ def trained_by(space: NasBench201, architectures: Sequence[str]) -> np.ndarray:
     Networks share a training if they are the same function of the images *and of their weights*. That is a finer
     distinction than between constant-weight networks: a doubled convolution and the sum of two have equal scores,
     but train differently. A convolution that nothing reaches counts as `none`, as in the benchmark's own count of
-    unique networks; in training it could at most learn a shift. Of the architectures that share one, the one with the fewest layers is trained (edges
-    that reach nothing cost time), the first of them in case of a tie.
+    unique networks; in training it could at most learn a shift. Of the architectures that share one, the one with
+    the fewest layers is trained (edges that reach nothing cost time), the first of them in case of a tie.
 
     Returns:
         int64 (architectures,), positions.
