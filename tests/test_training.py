@@ -178,7 +178,7 @@ def test_equal_identities_are_equal_functions_of_weights():
         generator = torch.Generator().manual_seed(weight.numel())
         weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
         if bias is not None:
-            bias.fill_(0.1)
+            bias.zero_()
 
     for first, second in pairs:
         with torch.no_grad():
