@@ -1,0 +1,325 @@
+import csv
+import io
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from epsinas import NasBench201, __version__, score_architectures
+from epsinas.cli import main
+from epsinas.spaces import SPACES
+
+# The fourth is disconnected; the fifth has no score in single precision only.
+ARCHITECTURES = [
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|",
+    "|avg_pool_3x3~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|",
+    "|none~0|+|none~0|none~1|+|avg_pool_3x3~0|none~1|none~2|",
+    "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|",
+]
+
+
+@pytest.fixture(autouse=True)
+def _pipe_signal():
+    """The command line changes what a closed pipe does to the process."""
+    before = signal.getsignal(signal.SIGPIPE)
+    yield
+    signal.signal(signal.SIGPIPE, before)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((12, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.fixture
+def arguments(tmp_path, images) -> dict[str, list[str]]:
+    """A complete command line, by option."""
+    np.save(tmp_path / "batch.npy", images)
+    (tmp_path / "architectures.txt").write_text("\n".join(ARCHITECTURES) + "\n")
+    return {
+        "--architectures": [str(tmp_path / "architectures.txt")],
+        "--images": [str(tmp_path / "batch.npy")],
+        "--weights": ["1e-7", "1"],
+        "--jobs": ["1"],
+    }
+
+
+def command(arguments: dict[str, list[str]]) -> list[str]:
+    options = [word for option, values in arguments.items() for word in (option, *values)]
+    return ["score", "nas-bench-201", *options]
+
+
+def refused(capsys, arguments: dict[str, list[str]]) -> str:
+    """The message of a command that is refused in one line, with nothing on standard output."""
+    assert main(command(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("epsinas: ")
+    assert captured.err.count("\n") == 1
+    return captured.err.removeprefix("epsinas: ").rstrip("\n")
+
+
+def rows(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_a_row_for_each_architecture_in_order_with_all_digits(capsys, arguments, images):
+    assert main(command(arguments)) == 0
+    captured = capsys.readouterr()
+    header, *body = rows(captured.out)
+    assert captured.err == ""
+    assert header == ["architecture", "score"]
+    assert [architecture for architecture, _ in body] == ARCHITECTURES
+    scores = score_architectures(NasBench201(), ARCHITECTURES, images, (1e-7, 1.0))
+    assert [score == "" for _, score in body] == [False, False, False, True, True, False]
+    np.testing.assert_array_equal([float(score or "nan") for _, score in body], scores)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "extended"},
+        {"zeros": "kept"},
+        {"engine": "full-width", "precision": "double"},
+        {"precision": "double", "weights": (1e-3, 0.5)},
+    ],
+)
+def test_options_are_those_of_the_api(capsys, arguments, images, options):
+    weights = options.pop("weights", (1e-7, 1.0))
+    arguments["--weights"] = list(map(str, weights))
+    assert main(command(arguments | {f"--{name}": [value] for name, value in options.items()})) == 0
+    found = [float(score or "nan") for _, score in rows(capsys.readouterr().out)[1:]]
+    expected = score_architectures(NasBench201(), ARCHITECTURES, images, weights, **options)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_extended_precision_gives_a_score_to_every_connected_network(capsys, arguments):
+    assert main(command(arguments | {"--precision": ["extended"]})) == 0
+    body = rows(capsys.readouterr().out)[1:]
+    assert [score == "" for _, score in body] == [False, False, False, True, False, False]
+
+
+def test_output_goes_to_a_file_in_a_new_folder_and_leaves_nothing_else(capsys, arguments, tmp_path):
+    main(command(arguments))
+    printed = capsys.readouterr().out
+    output = tmp_path / "new" / "folder" / "scores.csv"
+    assert main(command(arguments | {"--output": [str(output)]})) == 0
+    assert capsys.readouterr().out == ""
+    assert output.read_text() == printed
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_an_existing_output_is_replaced(arguments, tmp_path):
+    output = tmp_path / "scores.csv"
+    output.write_text("old")
+    assert main(command(arguments | {"--output": [str(output)]})) == 0
+    assert output.read_text().startswith("architecture,score\n")
+
+
+def test_lines_may_end_in_any_way(capsys, arguments, tmp_path):
+    main(command(arguments))
+    expected = capsys.readouterr().out
+    path = tmp_path / "architectures.txt"
+    for text in ("\r\n".join(ARCHITECTURES), "\n".join(ARCHITECTURES) + "\n\n \n"):
+        path.write_bytes(text.encode())
+        assert main(command(arguments)) == 0
+        assert capsys.readouterr().out == expected
+
+
+def test_architectures_come_from_standard_input(capsys, arguments, monkeypatch):
+    main(command(arguments))
+    expected = capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(ARCHITECTURES)))
+    assert main(command(arguments | {"--architectures": ["-"]})) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_all_is_the_whole_space_in_order(capsys, arguments, images, monkeypatch):
+    # One cell for each stage instead of five, and images of 4x4, to be quick.
+    monkeypatch.setitem(SPACES, "nas-bench-201", lambda: NasBench201(channels=1, cells=1))
+    np.save(arguments["--images"][0], images[:4, :, :4, :4])
+    assert main(command(arguments | {"--architectures": ["all"]})) == 0
+    _, *body = rows(capsys.readouterr().out)
+    assert [architecture for architecture, _ in body] == list(NasBench201().architectures())
+    assert sum(score != "" for _, score in body) > 5_000
+
+
+def test_as_a_program(arguments):
+    words = [sys.executable, "-m", "epsinas.cli", *command(arguments | {"--architectures": ["-"]})]
+    result = subprocess.run(words, input=ARCHITECTURES[0], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    (header, (architecture, score)) = rows(result.stdout)
+    assert header == ["architecture", "score"]
+    assert architecture == ARCHITECTURES[0]
+    assert float(score) > 0
+
+
+def test_a_mistake_ends_the_program_with_one_line_and_exit_code_2(arguments, tmp_path):
+    output = tmp_path / "scores.csv"
+    arguments |= {"--weights": ["1", "1"], "--output": [str(output)]}
+    words = [sys.executable, "-m", "epsinas.cli", *command(arguments)]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "epsinas: weights: found 1.0 1.0, equal weights; expected LOW < HIGH\n"
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("line", [1, 3])
+def test_an_unknown_operation_is_named_with_its_line(capsys, arguments, tmp_path, line):
+    lines = list(ARCHITECTURES)
+    lines[line - 1] = lines[line - 1].replace("none", "conv_7x7", 1)
+    path = tmp_path / "architectures.txt"
+    path.write_text("\n".join(lines))
+    assert refused(capsys, arguments) == (
+        f"{path}, line {line}: unknown operation 'conv_7x7': "
+        "expected one of none, skip_connect, nor_conv_1x1, nor_conv_3x3, avg_pool_3x3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"|none~0|\n", ", line 1: malformed architecture '|none~0|': expected '|op~0|+|op~0|op~1|+"),
+        (ARCHITECTURES[0].encode() + b"\n\n" + ARCHITECTURES[1].encode(), ", line 2: unknown operation ''"),
+        (b"", ": no architectures, expected one a line"),
+        (b"\n \n", ": no architectures, expected one a line"),
+        (b"\xff\xfe\x00", ": not a text file, expected one architecture a line"),
+    ],
+)
+def test_a_bad_list_of_architectures_is_refused(capsys, arguments, tmp_path, content, message):
+    path = tmp_path / "architectures.txt"
+    path.write_bytes(content)
+    assert refused(capsys, arguments).startswith(f"{path}{message}")
+
+
+def test_a_bad_line_of_standard_input_is_refused(capsys, arguments, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("nonsense"))
+    message = refused(capsys, arguments | {"--architectures": ["-"]})
+    assert message.startswith("standard input, line 1: unknown operation 'nonsense'")
+
+
+NAN = np.zeros((2, 3, 4, 4), np.float32)
+NAN[1, 0, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((3, 4, 4), np.float32), "found shape (3, 4, 4), expected (images, channels, height, width)"),
+        (np.zeros((2, 3, 4, 4), np.float64), "found float64, expected an array of float32"),
+        (np.zeros((2, 3, 4, 4), np.uint8), "found uint8, expected an array of float32"),
+        (np.zeros((2, 1, 4, 4), np.float32), "found 1 channels, expected 3"),
+        (np.zeros((2, 4, 4, 3), np.float32), "found 4x3 pixels, expected multiples of 4"),
+        (NAN, "image 1 has entries that are not finite (NaN or infinite)"),
+    ],
+)
+def test_a_bad_batch_is_refused(capsys, arguments, array, message):
+    (path,) = arguments["--images"]
+    np.save(path, array)
+    assert refused(capsys, arguments).startswith(f"{path}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--architectures", "no such file, expected one architecture a line, or - or all"),
+        ("--images", "no such file, expected a batch of images (.npy)"),
+    ],
+)
+def test_a_missing_file_is_refused(capsys, arguments, tmp_path, option, expected):
+    path = str(tmp_path / "absent")
+    assert refused(capsys, arguments | {option: [path]}) == f"{path}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (["1", "1"], "weights: found 1.0 1.0, equal weights; expected LOW < HIGH"),
+        (["1", "1e-7"], "weights: found 1.0 1e-07, the larger one first; expected LOW < HIGH"),
+        (["-1", "1"], "weights: found -1.0 1.0, expected two positive numbers"),
+        (["0", "1"], "weights: found 0.0 1.0, expected two positive numbers"),
+        (["nan", "1"], "weights: found nan 1.0, expected two positive numbers"),
+        (["1", "inf"], "weights: found 1.0 inf, expected two positive numbers"),
+    ],
+)
+def test_bad_weights_are_refused(capsys, arguments, weights, message):
+    assert refused(capsys, arguments | {"--weights": weights}) == message
+
+
+def test_other_bad_options_are_refused(capsys, arguments):
+    assert refused(capsys, arguments | {"--jobs": ["0"]}) == "--jobs: found 0, expected 1 or more"
+    extended = arguments | {"--engine": ["full-width"], "--precision": ["extended"]}
+    assert refused(capsys, extended) == "precision: found 'extended', the full-width engine has single and double"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"--weights": ["low", "1"]}, "argument --weights: invalid float value: 'low'"),
+        ({"--weights": ["1"]}, "argument --weights: expected 2 arguments"),
+        ({"--jobs": ["two"]}, "argument --jobs: invalid int value: 'two'"),
+        ({"--precision": ["half"]}, "argument --precision: invalid choice: 'half'"),
+        ({"--colour": ["red"]}, "unrecognized arguments: --colour red"),
+    ],
+)
+def test_words_that_are_no_options_are_refused(capsys, arguments, options, found):
+    with pytest.raises(SystemExit) as caught:
+        main(command(arguments | options))
+    assert caught.value.code == 2
+    assert found in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(capsys, arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr("epsinas.scoring.score_architectures", None)
+    for output, expected in {
+        tmp_path: f"found {str(tmp_path)!r}, expected the name of a file",
+        "": "found '.', expected the name of a file",
+        tmp_path / "batch.npy" / "scores.csv": (
+            f"{tmp_path / 'batch.npy' / 'scores.csv'} cannot be written, "
+            f"{tmp_path / 'batch.npy'} is not a writable folder"
+        ),
+    }.items():
+        assert refused(capsys, arguments | {"--output": [str(output)]}) == f"--output: {expected}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["architectures.txt", "batch.npy"]
+
+
+def test_a_full_disk_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
+    def full(path, text):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    output = tmp_path / "scores.csv"
+    message = refused(capsys, arguments | {"--output": [str(output)]})
+    assert message == f"{output}: cannot be written: No space left on device"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["architectures.txt", "batch.npy"]
+
+
+def test_an_interruption_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("epsinas.scoring.score_architectures", interrupted)
+    output = tmp_path / "scores.csv"
+    assert main(command(arguments | {"--output": [str(output)]})) == 130
+    assert capsys.readouterr().err == "epsinas: interrupted\n"
+    assert not output.exists()
+
+
+def test_help_mentions_every_option(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["score", "nas-bench-201", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for option in ("architectures", "images", "weights", "engine", "precision", "zeros", "jobs", "output"):
+        assert f"--{option}" in text
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"epsinas {__version__}\n"

@@ -1,0 +1,400 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from epsinas import epsilon, score, score_architectures
+from epsinas.engines.full_width import FullWidthNetwork
+from epsinas.errors import InputError
+from epsinas.initialisers import constant
+from epsinas.scoring import check_batch, check_weights, distinct, engine, score_pairs
+from epsinas.spaces import NasBench201
+
+WEIGHTS = (1e-2, 1.0)
+SPACE = NasBench201(channels=2, cells=1, classes=1)
+ARCHITECTURES = [
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|",
+    "|avg_pool_3x3~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|",
+    "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    "|nor_conv_1x1~0|+|avg_pool_3x3~0|avg_pool_3x3~1|+|none~0|skip_connect~1|nor_conv_3x3~2|",
+]
+
+
+class Convolutional(nn.Module):
+    """Everything that scoring has to treat: normalisation, dropout, biases, a failure on demand."""
+
+    def __init__(self, fails_at: int = 0):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        self.drop, self.linear = nn.Dropout(0.5), nn.Linear(4, 2)
+        self.calls, self.fails_at, self.seen = 0, fails_at, []
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls == self.fails_at:
+            raise RuntimeError("on demand")
+        self.seen.append({name: value.clone() for name, value in self.named_parameters()})
+        x = self.norm(self.conv(x)).relu().mean(dim=(2, 3))
+        return self.linear(self.drop(x))
+
+
+@pytest.fixture
+def images(batch) -> torch.Tensor:
+    return torch.from_numpy(batch)
+
+
+def by_hand(model: nn.Module, batch: torch.Tensor, weights: tuple[float, float]) -> float:
+    """Algorithm 1 on a copy of the model."""
+    outputs = []
+    for weight in weights:
+        filled = copy.deepcopy(model).eval()
+        for module in filled.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train()
+        with torch.no_grad():
+            for name, parameter in filled.named_parameters():
+                parameter.fill_(0.0 if "bias" in name else weight)
+            outputs.append(filled(batch))
+    outputs = [output[0] if isinstance(output, tuple) else output for output in outputs]
+    return epsilon(*(output.numpy() for output in outputs))
+
+
+# A module of one's own.
+
+
+def test_score_by_hand(images):
+    # One weight w and one bias: the outputs are relu(w x), whose shape is the same for every w.
+    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+    assert score(model, torch.tensor([[-1.0], [0.0], [1.0], [2.0]]), WEIGHTS) == pytest.approx(0, abs=1e-7)
+    # With a square after the weight's shift, (w x)^2 + w x: for w = 1 that is 0 2 6 12, for w = 1/2 0 3/4 2 15/4.
+    model = Polynomial()
+    low, high = np.array([0.75, 2, 3.75]) / 3.75, np.array([2, 6, 12]) / 12
+    found = score(model, torch.tensor([[0.0], [1.0], [2.0], [3.0]]), (0.5, 1.0))
+    assert found == pytest.approx(np.abs(low - high).mean() / np.concatenate([low, high]).mean(), rel=1e-6)
+
+
+class Polynomial(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return (self.weight * x) ** 2 + self.weight * x
+
+
+def test_score_equals_the_algorithm_on_a_copy(images):
+    model = Convolutional()
+    assert score(model, images, WEIGHTS) == by_hand(model, images, WEIGHTS) > 0
+
+
+@pytest.mark.parametrize("zeros", ["masked", "kept"])
+def test_score_of_a_full_width_network_equals_the_engine(batch, images, zeros):
+    space = NasBench201(channels=2, cells=1, classes=3)
+    scores = score_architectures(space, ARCHITECTURES, batch, WEIGHTS, "full-width", zeros=zeros)
+    modules = [FullWidthNetwork(space, a, (3, 8, 8), constant(7.0)) for a in ARCHITECTURES]
+    np.testing.assert_array_equal([score(module, images, WEIGHTS, zeros) for module in modules], scores)
+    assert np.isfinite(scores[[0, 1, 3]]).all()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_the_module_is_left_as_it_was(images, training, fails_at):
+    model = Convolutional(fails_at).train(training)
+    model.drop.train(not training)
+    model.linear.weight.grad = torch.ones_like(model.linear.weight)
+    model.conv.weight.requires_grad_(False)
+    parameters = dict(model.named_parameters())
+    state = copy.deepcopy(model.state_dict())
+    modes = [module.training for module in model.modules()]
+    if fails_at:
+        with pytest.raises(RuntimeError, match="on demand"):
+            score(model, images, WEIGHTS)
+    else:
+        score(model, images, WEIGHTS)
+    assert [module.training for module in model.modules()] == modes
+    assert {name: id(value) for name, value in model.named_parameters()} == {
+        name: id(value) for name, value in parameters.items()
+    }
+    for name, value in model.state_dict().items():
+        assert value.equal(state[name]), name
+    assert model.linear.weight.grad.equal(torch.ones_like(model.linear.weight))
+    assert model.linear.bias.grad is None
+    assert not model.conv.weight.requires_grad
+
+
+def test_weights_are_constant_and_biases_zero(images):
+    model = Convolutional()
+    score(model, images, WEIGHTS)
+    assert len(model.seen) == 2
+    for weight, seen in zip(WEIGHTS, model.seen, strict=True):
+        for name, value in seen.items():
+            assert value.equal(torch.full_like(value, 0.0 if name.endswith("bias") else weight)), name
+
+
+def test_normalisation_uses_the_batch_whatever_the_running_averages(images):
+    model = Convolutional().eval()
+    before = score(model, images, WEIGHTS)
+    model.norm.running_mean.fill_(5.0)
+    model.norm.running_var.fill_(100.0)
+    assert score(model, images, WEIGHTS) == before
+
+
+def test_dropout_is_off(images):
+    model = Convolutional().train()
+    assert score(model, images, WEIGHTS) == score(model, images, WEIGHTS)
+
+
+def test_tied_parameters_are_filled_once(images):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 192), nn.Sigmoid(), nn.Linear(192, 192))
+    model[3].weight = model[1].weight
+    assert score(model, images, WEIGHTS) == by_hand(model, images, WEIGHTS) > 0
+
+
+def test_recurrent_module_with_a_tuple_of_outputs():
+    model = nn.LSTM(5, 3, num_layers=2)
+    sequence = torch.randn((7, 4, 5), generator=torch.Generator().manual_seed(0))
+    assert score(model, sequence, WEIGHTS) == pytest.approx(by_hand(model, sequence, WEIGHTS), rel=1e-5)
+
+
+def test_integer_batch_for_an_embedding():
+    class Language(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.cell = nn.Embedding(10, 4), nn.LSTM(4, 3)
+            self.scale = nn.Linear(1, 1)
+
+        def forward(self, tokens):
+            states, _ = self.cell(self.embedding(tokens) * tokens[..., None])
+            return states, tokens
+
+    tokens = torch.randint(10, (6, 4), generator=torch.Generator().manual_seed(0))
+    assert score(Language(), tokens, WEIGHTS) == pytest.approx(by_hand(Language(), tokens, WEIGHTS), rel=1e-5)
+
+
+def test_constant_outputs_have_no_score(images):
+    assert np.isnan(score(nn.Sequential(nn.Linear(8, 8), nn.Softmax(dim=0)), torch.ones(4, 8), WEIGHTS))
+    assert np.isnan(score(nn.Conv2d(3, 2, 1), images, (1.0, 1e300)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_batch_that_is_not_finite_is_refused(images, value):
+    images[2, 1, 0, 0] = value
+    with pytest.raises(InputError, match=r"^batch: has entries that are not finite \(NaN or infinite\)$"):
+        score(Convolutional(), images, WEIGHTS)
+
+
+@pytest.mark.parametrize(("outputs", "found"), [({"logits": 1}, "dict"), (None, "NoneType"), (([1.0],), "list")])
+def test_outputs_that_are_no_tensor_are_refused(images, outputs, found):
+    class Model(nn.Module):
+        def forward(self, x):
+            return outputs
+
+    with pytest.raises(InputError, match=f"^model: found outputs of type {found}, expected a tensor$"):
+        score(Model(), images, WEIGHTS)
+
+
+BAD_WEIGHTS = {
+    (1.0, 1.0): "weights: found 1.0 1.0, equal weights; expected LOW < HIGH",
+    (1.0, 0.5): "weights: found 1.0 0.5, the larger one first; expected LOW < HIGH",
+    (-1.0, 1.0): "weights: found -1.0 1.0, expected two positive numbers",
+    (0.0, 1.0): "weights: found 0.0 1.0, expected two positive numbers",
+    (float("nan"), 1.0): "weights: found nan 1.0, expected two positive numbers",
+    (1.0, float("inf")): "weights: found 1.0 inf, expected two positive numbers",
+    (1.0,): "weights: found 1.0, expected two positive numbers",
+    (1.0, 2.0, 3.0): "weights: found 1.0 2.0 3.0, expected two positive numbers",
+}
+
+
+@pytest.mark.parametrize(("weights", "message"), BAD_WEIGHTS.items())
+def test_bad_weights_are_refused(images, weights, message):
+    for call in (check_weights, lambda pair: score(Convolutional(), images, pair)):
+        with pytest.raises(InputError) as caught:
+            call(weights)
+        assert str(caught.value) == message
+
+
+# Architectures of a search space.
+
+
+def test_lumped_and_full_width_agree_in_double_precision(batch):
+    architectures = SPACE.sample(30, np.random.default_rng(0))
+    lumped, full = (
+        score_architectures(SPACE, architectures, batch, (1e-3, 1.0), engine, "double")
+        for engine in ("lumped", "full-width")
+    )
+    np.testing.assert_allclose(lumped, full, rtol=0, atol=1e-10)
+    assert np.isfinite(full).sum() > 20
+
+
+def test_lumped_in_single_precision_agrees_with_double_precision(batch):
+    single, double = (
+        score_architectures(SPACE, ARCHITECTURES, batch, WEIGHTS, precision=precision)
+        for precision in ("single", "double")
+    )
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-4)
+
+
+def test_order_is_kept_and_duplicates_are_scored_alike(batch):
+    order = [3, 0, 2, 0, 1, 3, 3]
+    once = score_architectures(SPACE, ARCHITECTURES, batch, WEIGHTS)
+    repeated = score_architectures(SPACE, [ARCHITECTURES[i] for i in order], batch, WEIGHTS)
+    np.testing.assert_array_equal(repeated, once[order])
+    assert len(set(once[[0, 1, 3]])) == 3
+    assert np.isnan(once[2])
+
+
+def test_architectures_may_be_any_iterable(batch):
+    scores = score_architectures(SPACE, iter(ARCHITECTURES), batch, WEIGHTS)
+    np.testing.assert_array_equal(scores, score_architectures(SPACE, ARCHITECTURES, batch, WEIGHTS))
+    assert score_architectures(SPACE, [], batch, WEIGHTS).shape == (0,)
+
+
+def test_several_pairs_at_once_equal_one_at_a_time(batch):
+    pairs = [(1e-2, 1.0), (0.1, 0.5), (1e-2, 0.1), (1e-30, 1.0)]
+    together = score_architectures(SPACE, ARCHITECTURES, batch, pairs)
+    assert together.shape == (4, 4)
+    for column, pair in enumerate(pairs):
+        np.testing.assert_array_equal(together[:, column], score_architectures(SPACE, ARCHITECTURES, batch, pair))
+    assert score_architectures(SPACE, ARCHITECTURES, batch, pairs[:1]).shape == (4, 1)
+
+
+def test_every_weight_is_evaluated_once_and_none_after_a_constant_output():
+    class Recorder:
+        def __init__(self):
+            self.weights = []
+
+        def outputs(self, architecture, weight):
+            self.weights.append(weight)
+            return np.zeros(3) if weight == 0.1 else np.array([0, weight, 1.0])
+
+    network = Recorder()
+    scores = score_pairs(network, "any", [(0.1, 0.5), (0.2, 0.5), (0.1, 0.2), (0.2, 0.7)])
+    assert network.weights == [0.1, 0.2, 0.5, 0.7]
+    # Normalised 0 w 1: |0.2 - 0.5| and 0 over 0.2 1 0.5 1.
+    assert scores == pytest.approx([np.nan, 0.15 / 0.675, np.nan, 0.25 / 0.725], nan_ok=True)
+
+
+def test_zeros_are_passed_on(batch):
+    masked, kept = (
+        score_architectures(SPACE, ARCHITECTURES[:1], batch, WEIGHTS, zeros=zeros) for zeros in ("masked", "kept")
+    )
+    assert masked != kept
+    run = engine("lumped", SPACE, batch)
+    outputs = [run.outputs(ARCHITECTURES[0], weight) for weight in WEIGHTS]
+    assert kept == epsilon(*outputs, "kept")
+
+
+def test_progress_sums_to_the_number_of_architectures(batch):
+    reported = []
+    architectures = SPACE.sample(50, np.random.default_rng(0))
+    score_architectures(SPACE, architectures * 2, batch, WEIGHTS, progress=reported.append)
+    assert sum(reported) == 100
+    assert len(reported) > 1
+
+
+def test_two_processes_give_the_scores_of_one(batch):
+    architectures = SPACE.sample(40, np.random.default_rng(0))
+    reported = []
+    one = score_architectures(SPACE, architectures, batch, WEIGHTS)
+    two = score_architectures(SPACE, architectures, batch, WEIGHTS, jobs=2, progress=reported.append)
+    np.testing.assert_array_equal(two, one)
+    assert sum(reported) == 40
+
+
+def test_distinct_by_hand():
+    # The last two are the first with nodes 1 and 2 swapped, and the third with a dead end.
+    architectures = [
+        *ARCHITECTURES[:3],
+        ARCHITECTURES[0],
+        "|skip_connect~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|",
+        "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|",
+    ]
+    first, members = distinct(SPACE, architectures)
+    assert first.tolist() == [0, 1, 2, 4]
+    assert members.tolist() == [0, 1, 2, 0, 3, 2]
+
+
+@pytest.mark.parametrize("name", ["lumped", "full-width"])
+def test_any_layout_of_the_batch_is_fine(batch, name):
+    reversed_view = batch[::-1, :, ::-1]
+    reversed_view.flags.writeable = False
+    scores = score_architectures(SPACE, ARCHITECTURES, reversed_view, WEIGHTS, name, "double")
+    expected = score_architectures(SPACE, ARCHITECTURES, reversed_view.copy(), WEIGHTS, name, "double")
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_a_batch_in_double_precision_is_used_as_it_is():
+    batch = np.random.default_rng(0).standard_normal((5, 3, 4, 4))
+    double, rounded = (
+        score_architectures(SPACE, ARCHITECTURES[:1], images, WEIGHTS, precision="double")
+        for images in (batch, batch.astype(np.float32))
+    )
+    assert double != rounded
+    assert double == pytest.approx(rounded, rel=1e-4)
+
+
+def test_a_malformed_architecture_is_named_by_its_position(batch):
+    with pytest.raises(InputError) as caught:
+        score_architectures(SPACE, [*ARCHITECTURES, "|none~0|"], batch, WEIGHTS)
+    assert str(caught.value).startswith("architecture 5: malformed architecture '|none~0|': expected ")
+    with pytest.raises(InputError, match=r"^architecture 1: unknown operation 'conv': expected one of none, "):
+        score_architectures(SPACE, [ARCHITECTURES[0].replace("none", "conv")], batch, WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"engine": "gpu"}, "engine: found 'gpu', expected one of lumped, full-width"),
+        ({"precision": "half"}, "precision: found 'half', expected one of single, double, extended"),
+        (
+            {"engine": "full-width", "precision": "extended"},
+            "precision: found 'extended', the full-width engine has single and double",
+        ),
+        ({"zeros": "dropped"}, "zeros: found 'dropped', expected one of masked, kept"),
+        ({"weights": (1.0, 1.0)}, "weights: found 1.0 1.0, equal weights; expected LOW < HIGH"),
+        (
+            {"weights": [(0.1, 1.0), (1.0, 0.1)]},
+            "weights: found 1.0 0.1, the larger one first; expected LOW < HIGH",
+        ),
+        ({"jobs": 0}, "jobs: found 0, expected 1 or more"),
+    ],
+)
+def test_bad_arguments_are_refused(batch, arguments, message):
+    with pytest.raises(InputError) as caught:
+        score_architectures(SPACE, ARCHITECTURES, batch, **{"weights": WEIGHTS} | arguments)
+    assert str(caught.value) == message
+
+
+def with_nan(image: int) -> np.ndarray:
+    batch = np.zeros((4, 3, 8, 8), np.float32)
+    batch[image, 2, 7, 7] = np.nan
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.zeros((4, 3, 8, 8), np.uint8), "batch: found uint8, expected an array of float32 or float64"),
+        (np.zeros((4, 3, 8, 8), ">f4"), "batch: found >f4, expected an array of float32 or float64"),
+        ([[1.0]], "batch: found list, expected an array of float32 or float64"),
+        (
+            np.zeros((3, 8, 8)),
+            "batch: found shape (3, 8, 8), expected (images, channels, height, width), none 0",
+        ),
+        (
+            np.zeros((0, 3, 8, 8)),
+            "batch: found shape (0, 3, 8, 8), expected (images, channels, height, width), none 0",
+        ),
+        (np.zeros((4, 3, 8, 6)), "batch: found 8x6 pixels, expected multiples of 4"),
+        (np.zeros((4, 3, 30, 32)), "batch: found 30x32 pixels, expected multiples of 4"),
+        (with_nan(2), "batch: image 2 has entries that are not finite (NaN or infinite)"),
+        (np.full((4, 3, 8, 8), np.inf), "batch: image 0 has entries that are not finite (NaN or infinite)"),
+    ],
+)
+def test_bad_batches_are_refused(batch, message):
+    for call in (check_batch, lambda images: score_architectures(SPACE, ARCHITECTURES, images, WEIGHTS)):
+        with pytest.raises(InputError) as caught:
+            call(batch)
+        assert str(caught.value) == message
