@@ -1,7 +1,10 @@
+import itertools
 import math
+import re
 
 from snakemake.exceptions import WorkflowError
 
+from epsinas.batches import DETERMINISTIC
 from epsinas.errors import InputError
 from epsinas.studies import read_study
 
@@ -27,7 +30,8 @@ wildcard_constraints:
     size=r"\d+",
     draw=r"\d+",
     precision="single|double|extended",
-    grid="pair",
+    grid="pair|grid|wide",
+    initialisation="[a-z_]+",
     networks=r"all|first-\d+",
     chunk=r"\d+",
     chunks=r"\d+",
