@@ -140,12 +140,6 @@ if BATCH_SIZE:
     KNOWN_SIZES = [size for size in KNOWN_SIZES if size in BATCH_SIZE["sizes"]]
     SIZED = f"{RESULTS}/batch-sizes/nas-bench-201/{{dataset}}/{{size}}-{SIZE_DRAWS}"
 
-    def size_chunks(size):
-        """Number of jobs for one size of batch; each takes all draws, to build a network's graph once."""
-        networks = BATCH_SIZE["networks"] or networks_tried("nas-bench-201")
-        share = size / NAS_BENCH_201["batch_size"]
-        return math.ceil(networks * share / config["networks_per_job"])
-
     rule score_batch_size:
         input:
             networks=f"{RESULTS}/networks/nas-bench-201.parquet",

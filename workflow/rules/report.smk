@@ -54,6 +54,6 @@ rule provenance:
     params:
         config=config,
         command=" ".join(sys.argv),
-        folder=RESULTS,
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
     script:
         "../scripts/write_provenance.py"

@@ -1,7 +1,5 @@
 # A benchmark of one's own: networks trained on labelled images.
 
-TRAIN = config.get("train")
-
 if TRAIN:
     TRAINED_FILES = ["nas-bench-201.architectures.parquet", "nas-bench-201.performance.parquet"]
 
