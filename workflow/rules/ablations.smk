@@ -144,6 +144,7 @@ if BATCH_SIZE:
         input:
             networks=f"{RESULTS}/networks/nas-bench-201.parquet",
             images=f"{RESULTS}/data/{{dataset}}.npz",
+            weights=chosen_weights,
         output:
             f"{SIZED}/{{chunk}}-of-{{chunks}}.parquet",
         log:
@@ -157,7 +158,7 @@ if BATCH_SIZE:
             mem_mb=2000,
         params:
             skeleton=NAS_BENCH_201["skeleton"],
-            pair=NAS_BENCH_201["weights"],
+            weights=NAS_BENCH_201["weights"],
             zeros=NAS_BENCH_201["zeros"],
             precision=NAS_BENCH_201["precisions"][0],
             draws=SIZE_DRAWS,

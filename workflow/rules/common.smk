@@ -76,14 +76,21 @@ def chunk_files(**run):
     )
 
 
+def chosen_weights(wildcards):
+    """The file that says which weights were chosen automatically, if they are."""
+    space = dict(wildcards.items()).get("space", "nas-bench-201")
+    if config[space]["weights"] == "auto":
+        return f"{RESULTS}/weights/{space}/{wildcards.dataset}.csv"
+    return []
+
+
 def pairs(wildcards):
-    """The weight pairs of a grid."""
+    """The weight pairs of a grid; none where they are chosen automatically."""
     if wildcards.grid == "pair":
-        return [config[wildcards.space]["weights"]]
+        weights = config[wildcards.space]["weights"]
+        return None if weights == "auto" else [weights]
     weights = config[wildcards.space]["ablations"]["weights"]
-    values = (
-        weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
-    )
+    values = weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
     return list(itertools.combinations(sorted(values), 2))
 
 

@@ -35,10 +35,30 @@ rule make_image_batch:
         "../scripts/make_image_batch.py"
 
 
+rule choose_weights:
+    input:
+        lambda wildcards: f"{RESULTS}/batches/{wildcards.dataset}/real-{config[wildcards.space]['batch_size']}-0.npy",
+    output:
+        f"{RESULTS}/weights/{{space}}/{{dataset}}.csv",
+    log:
+        f"{LOGS}/weights/{{space}}/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/weights/{{space}}/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        skeleton=lambda wildcards: config[wildcards.space]["skeleton"],
+        precision=lambda wildcards: config[wildcards.space]["precisions"][0],
+        seed=config["seed"],
+    script:
+        "../scripts/choose_weights.py"
+
+
 rule score_chunk:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
         batch=f"{RESULTS}/batches/{{dataset}}/{{inputs}}-{{size}}-{{draw}}.npy",
+        weights=chosen_weights,
     output:
         f"{RESULTS}/scores/{RUN}/{{chunk}}-of-{{chunks}}.parquet",
     log:

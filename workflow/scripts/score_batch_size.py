@@ -1,6 +1,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 from job import job
 from tqdm import tqdm
 
@@ -8,6 +9,7 @@ from epsinas.batches import image_batch
 from epsinas.networks import chunk, score_draws
 from epsinas.schemas import SCORES_OF_DRAWS, read_architectures, read_images, write_table
 from epsinas.spaces import space
+from epsinas.weights import chosen_pair
 
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -24,7 +26,7 @@ with job(snakemake):
             space("nas-bench-201", **params.skeleton),
             networks,
             batches,
-            params.pair,
+            chosen_pair(pd.read_csv(snakemake.input.weights)) if params.weights == "auto" else params.weights,
             params.precision,
             params.zeros,
             bar.update,
