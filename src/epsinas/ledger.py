@@ -170,7 +170,7 @@ def _table_2(table: pd.DataFrame) -> Iterator[dict]:
             mean, deviation = row[name], row[f"{column}_sd"]
             note = row["missing"] or "not recomputed"
             if np.isfinite(mean):
-                note = f"sd {deviation:.2f} over {row['runs']} runs"
+                note = f"sd {deviation:.2f} over {row['runs']:.0f} runs"
                 note += f"; {row['note']}" if row["note"] else ""
             low, high = repeated_mean_interval(mean, deviation, max(int(row["runs"]), 1))
             ends = {"interval_low": low, "interval_high": high}

@@ -40,9 +40,7 @@ with job(snakemake):
         rows.append(comparison.epsilon_row(epsilon, columns, seconds, **pools))
     if snakemake.input.cost:
         trained = selection["trained"]
-        validation, _ = comparison.guiding_accuracy(
-            performance, trained["dataset"], trained["epochs"], networks.index
-        )
+        validation, _ = comparison.guiding_accuracy(performance, trained["dataset"], trained["epochs"], networks.index)
         rows += comparison.trained_rows(
             space("nas-bench-201", **params.skeleton),
             networks["architecture"],
