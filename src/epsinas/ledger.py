@@ -151,7 +151,8 @@ def _table_1(table: pd.DataFrame) -> Iterator[dict]:
 
 
 def _table_2(table: pd.DataFrame) -> Iterator[dict]:
-    for row in table.fillna({"note": "", "missing": "", "cost_origin": ""}).to_dict("records"):
+    for row in table.to_dict("records"):
+        row |= {name: row[name] if isinstance(row[name], str) else "" for name in ("note", "missing", "cost_origin")}
         identity = {"block": row["block"], "row": row["method"]}
         if row["origin"] == "quoted":
             means = [name.removesuffix("_mean").lower() for name in row if name.endswith("_mean")]
@@ -159,11 +160,8 @@ def _table_2(table: pd.DataFrame) -> Iterator[dict]:
                 yield identity | {"column": column, "verdict": "quoted", "note": "a result of other authors"}
             continue
         if np.isfinite(row["cost_hours"]):
-            note = (
-                f"{row['cost_origin']}; a time, which depends on the machine"
-                if _is_measured(row)
-                else row["cost_origin"]
-            )
+            note = row["cost_origin"]
+            note += "; a time, which depends on the machine" if note.startswith("measured") else ""
             yield identity | {"column": "cost_hours", "reproduced": row["cost_hours"], "note": note}
         for name in (name for name in row if name.endswith("_mean")):
             column = name.removesuffix("_mean")
@@ -175,10 +173,6 @@ def _table_2(table: pd.DataFrame) -> Iterator[dict]:
             low, high = repeated_mean_interval(mean, deviation, max(int(row["runs"]), 1))
             ends = {"interval_low": low, "interval_high": high}
             yield identity | {"column": column.lower(), "reproduced": mean, "note": note} | ends
-
-
-def _is_measured(row: Mapping) -> bool:
-    return str(row["cost_origin"]).startswith("measured")
 
 
 def _table_6(table: pd.DataFrame) -> Iterator[dict]:

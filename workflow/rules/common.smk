@@ -90,7 +90,9 @@ def pairs(wildcards):
         weights = config[wildcards.space]["weights"]
         return None if weights == "auto" else [weights]
     weights = config[wildcards.space]["ablations"]["weights"]
-    values = weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
+    values = (
+        weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
+    )
     return list(itertools.combinations(sorted(values), 2))
 
 
@@ -127,7 +129,9 @@ def scores_of(names):
 
 def size_chunks(size):
     """Number of jobs for one size of batch; each takes all draws, to build a network's graph once."""
-    networks = NAS_BENCH_201["ablations"]["batch_size"]["networks"] or networks_tried("nas-bench-201")
+    networks = NAS_BENCH_201["ablations"]["batch_size"]["networks"] or networks_tried(
+        "nas-bench-201"
+    )
     share = size / NAS_BENCH_201["batch_size"]
     return math.ceil(networks * share / config["networks_per_job"])
 
