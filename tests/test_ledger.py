@@ -113,7 +113,7 @@ def test_table_2():
     assert found.loc["cifar10_test", "interval_high"] == pytest.approx(93.8569, abs=1e-4)
     assert found.loc["cifar10_test", "note"] == "sd 0.54 over 500 runs"
     valid = found.loc["cifar10_valid"]
-    assert (valid["verdict"], valid["note"]) == ("not run", "not in the data source: cifar10_valid")
+    assert (valid["verdict"], valid["note"]) == ("not run", "not in the data source")
     assert "depends on the machine" in found.loc["cost_hours", "note"]
     bohb = entries({2: rows}, 2, "State-of-the-art", "BOHB")
     assert (bohb["verdict"] == "quoted").all()

@@ -138,11 +138,12 @@ def trained_rows(
         else:
             found = budgeted_reinforce(validation, operations, *budget[1:])
         picked = {name: values[found.chosen] for name, values in _known(columns).items()}
+        spent = found.seconds.mean() / 3600
         facts = {
             "block": TRAINED_BLOCK,
             "method": method,
-            "cost_hours": found.seconds.mean() / 3600,
-            "cost_origin": "simulated training time",
+            "cost_hours": budget_seconds / 3600,
+            "cost_origin": f"the budget of simulated training; {spent:.2f} with the last training",
         }
         rows.append(summarise(facts, columns, picked))
     return rows
