@@ -27,8 +27,8 @@ _INPUTS = {
 }
 _TRAIN_ONLY = [(method, "cifar10_test") for method in ("synflow", "grad_norm", "grasp", "snip", "fisher")]
 _TRAIN_ONLY_NOTE = (
-    "the printed value is only 0.2 to 0.4 above the printed validation accuracy, in all other rows 2.7 or more: probably "
-    "networks trained without the validation images"
+    "the printed value is only 0.2 to 0.4 above the printed validation accuracy, in all other rows 2.7 or more: "
+    "probably networks trained without the validation images"
 )
 _SPACE = 15625
 """Networks in NAS-Bench-201; counts over a sample of them are no reproduction."""
