@@ -13,6 +13,8 @@ include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/ablations.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

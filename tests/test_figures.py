@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epsinas.figures import save, scatter
+from epsinas.figures import batch_sizes, save, scatter, search_curves, weight_pairs
 
 
 @pytest.fixture
@@ -42,3 +42,77 @@ def test_files_are_in_the_format_of_their_suffix_and_repeatable(panels, tmp_path
     assert first.read_text() == second.read_text()
     assert first.read_text().lstrip().startswith("<?xml")
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def legend_of(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def written(figure, folder):
+    paths = [folder / "figure.svg", folder / "figure.pdf"]
+    save(figure, paths)
+    return all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_search_curves(tmp_path):
+    searches = [
+        "evolution",
+        "evolution_warm_up",
+        "evolution_move",
+        "evolution_warm_up_move",
+        "random",
+        "random_warm_up",
+    ]
+    steps = np.arange(1, 21)
+    curves = pd.concat(
+        pd.DataFrame({"dataset": dataset, "search": search, "trained": steps, "median": 80 + steps / 10})
+        for dataset in ("cifar10", "mine")
+        for search in searches
+    )
+    figure = search_curves(curves.assign(lower=curves["median"] - 1, upper=curves["median"] + 1))
+    assert [len(axis.lines) for axis in figure.axes] == [4, 4, 2, 2]
+    assert [axis.get_title() for axis in figure.axes] == ["CIFAR-10", "mine", "", ""]
+    assert legend_of(figure) == ["plain", "warm-up", "move", "warm-up + move"]
+    assert written(figure, tmp_path)
+
+
+def test_batch_sizes(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = ["spearman_global", "spearman_top10", "kendall_global", "kendall_top10"]
+    draws = pd.DataFrame(
+        [
+            {"dataset": dataset, "batch_size": size, "draw": draw}
+            | dict(zip(columns, rng.uniform(size=4), strict=True))
+            for dataset in ("cifar10", "cifar100", "mine")
+            for size in (8, 16, 32)
+            for draw in range(5)
+        ]
+    )
+    figure = batch_sizes(draws)
+    assert len(figure.axes) == 6
+    assert legend_of(figure) == ["all networks", "10 % best networks"]
+    line = figure.axes[0].lines[0]
+    assert line.get_xdata().tolist() == [8, 16, 32]
+    own = draws.query("dataset == 'cifar10' and batch_size == 16")["spearman_global"]
+    assert line.get_ydata()[1] == own.median()
+    assert written(figure, tmp_path)
+
+
+def test_weight_pairs(tmp_path):
+    table = pd.DataFrame(
+        {
+            "dataset": "cifar10",
+            "weight_low": [1e-3, 1e-3, 0.1],
+            "weight_high": [0.1, 100.0, 100.0],
+            "spearman_global": [0.5, np.nan, -0.25],
+            "archs": [7, 0, 9],
+            "networks": 10,
+        }
+    )
+    figure = weight_pairs(table)
+    axis = figure.axes[0]
+    assert axis.get_title() == "CIFAR-10\n0 to 9 of 10 networks have a score"
+    assert [text.get_text() for text in axis.texts] == [".50", "-.25"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["$10^{-3}$", "$10^{-1}$"]
+    assert written(figure, tmp_path)

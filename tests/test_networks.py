@@ -1,9 +1,11 @@
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from epsinas import InputError, NasBench201, score_architectures
-from epsinas.networks import chunk, describe, gather, score_table
+from epsinas.networks import chunk, describe, gather, score_draws, score_table
 
 TINY = NasBench201(channels=2, cells=1)
 SKIP = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
@@ -53,3 +55,26 @@ def test_missing_chunk(networks, batch):
 def test_subset_larger_than_the_table(networks):
     with pytest.raises(InputError, match="networks: found 3 in the table, expected at least 4"):
         chunk(networks, 4, 1, 1)
+
+
+def test_one_pair_of_a_grid_is_the_direct_score(networks, batch):
+    grid = list(combinations([1e-3, 1e-2, 0.1, 1.0], 2))
+    table = score_table(TINY, networks, batch, grid, "double", "masked")
+    pair = table[(table["weight_low"] == 1e-2) & (table["weight_high"] == 1.0)]
+    direct = score_architectures(TINY, networks["architecture"], batch, (1e-2, 1.0), precision="double")
+    np.testing.assert_array_equal(pair["score"], direct)
+
+
+def test_several_batches_at_once_are_the_scores_on_each(networks, batch):
+    batches = [batch, batch[::-1].copy(), batch * 2]
+    table = score_draws(TINY, networks, batches, (1e-2, 1.0), "double", "masked")
+    assert table["draw"].tolist() == [0, 1, 2] * 3
+    for draw, images in enumerate(batches):
+        direct = score_table(TINY, networks, images, [(1e-2, 1.0)], "double", "masked")
+        np.testing.assert_array_equal(table.loc[table["draw"] == draw, "score"], direct["score"])
+
+
+def test_networks_without_a_score_keep_their_rows(batch):
+    disconnected = pd.DataFrame({"index": [3], "architecture": ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"]})
+    table = score_draws(TINY, disconnected, [batch, batch], (1e-2, 1.0), "single", "masked")
+    assert table["score"].isna().tolist() == [True, True]

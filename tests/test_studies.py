@@ -73,3 +73,28 @@ def test_mistakes(config, message):
     with pytest.raises(InputError, match=message) as caught:
         read_study(config, SCHEMA)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("ablations", "key"),
+    [
+        ({"inputs": {"datasets": ["mine", "other"]}}, "ablations.inputs.datasets"),
+        ({"initialisation": {"datasets": ["other"]}}, "ablations.initialisation.datasets"),
+        ({"weights": {"values": [0.1, 1], "repeated": ["other"]}}, "ablations.weights.repeated"),
+        (
+            {"weights": {"values": [0.1, 1], "wide": {"values": [0.1, 1], "datasets": ["other"]}}},
+            "ablations.weights.wide.datasets",
+        ),
+    ],
+)
+def test_tables_take_datasets_of_the_study(ablations, key):
+    with pytest.raises(InputError, match=f"config: nas-bench-201.{key}: found other, expected only .*, mine"):
+        read_study(minimal(section={"ablations": ablations}), SCHEMA)
+
+
+def test_defaults_of_sections_that_are_present():
+    section = read_study(minimal(section={"search": {}, "ablations": {"inputs": {}}}), SCHEMA)["nas-bench-201"]
+    assert section["search"]["random_warm_up"] == "first"
+    assert section["ablations"]["inputs"]["networks"] is None
+    assert "selection" not in section
+    assert "weights" not in section["ablations"]

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from epsinas import InputError, evaluate
-from epsinas.tables import evaluate_table, performance_of
+from epsinas.intervals import prediction_interval
+from epsinas.tables import evaluate_draws, evaluate_table, performance_of, performances
 
 
 @pytest.fixture
@@ -55,3 +56,29 @@ def test_a_row_for_each_run_and_pair(performance):
     expected = evaluate(np.arange(6), [55, 50, 51, 52, 53, 54])
     assert table["spearman_global"][1] == pytest.approx(expected.spearman_global)
     assert table["metric"].tolist() == ["epsilon"] * 2
+
+
+def run(draw, scores, dataset="a"):
+    identity = {"inputs": "real", "batch_size": 8, "draw": draw, "precision": "single", "dataset": dataset}
+    return pd.DataFrame({"index": range(6), "weight_low": 0.1, "weight_high": 1.0, "score": scores} | identity)
+
+
+def test_the_first_draw_with_the_interval_of_all(performance):
+    rankings = [[0, 1, 2, 3, 5, 4], [0, 1, 2, 3, 4, 5], [1, 0, 2, 3, 5, 4]]
+    table, draws = evaluate_draws(
+        [*(run(draw, scores) for draw, scores in enumerate(rankings)), run(0, range(6), "b")], performance, "test", 200
+    )
+    assert table["dataset"].tolist() == ["a", "b"]
+    assert table["draws"].tolist() == [3, 1]
+    assert len(draws) == 4
+    rho = draws["spearman_global"][:3]
+    assert table["spearman_global"][0] == rho[0]
+    assert (table["spearman_global_low"][0], table["spearman_global_high"][0]) == prediction_interval(rho)
+    assert np.isnan(table["spearman_global_low"][1])
+
+
+def test_columns_that_the_data_source_lacks(performance):
+    found = performances(performance, ["a", "c"], ["valid", "test"], 200, pd.Index([5, 7]))
+    assert {name for name, values in found.items() if values is None} == {"a_valid", "c_valid", "c_test"}
+    assert found["a_test"][5] == 55
+    assert np.isnan(found["a_test"][7])

@@ -120,9 +120,7 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     assert all(len(entry["sha256"]) == 64 and entry["source"] for entry in provenance["inputs"])
     assert provenance["config"]["seed"] == 0
     assert "snakemake" in provenance["command"]
-    assert {"retrieve", "batches", "networks", "scores", "statistics", "tables", "figures"} <= set(
-        provenance["seconds"]
-    )
+    assert {"retrieve", "batches", "networks", "scores", "tables", "figures"} <= set(provenance["seconds"])
 
 
 def test_smoke_study_trains_chooses_weights_and_scores(checkout):

@@ -17,6 +17,9 @@ NORMALISATION = {
 SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive")
 """The synthetic inputs of the paper's Section 3.5."""
 
+DETERMINISTIC = ("grey_scale",)
+"""Those of them that are the same in every draw."""
+
 
 def normalised(images: np.ndarray, dataset: str) -> np.ndarray:
     """Normalise images uint8 (N, H, W, C) per channel and return float32 (N, C, H, W).

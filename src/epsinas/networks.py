@@ -1,13 +1,13 @@
 """Tables of networks: what they are, and their scores chunk by chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from epsinas.engines.counting import count
 from epsinas.errors import InputError
-from epsinas.scoring import distinct, score_architectures
+from epsinas.scoring import check_weights, distinct, engine, score_architectures, score_pairs
 from epsinas.spaces import NasBench201
 
 
@@ -83,6 +83,33 @@ def score_table(
     )
 
 
+def score_draws(
+    space: NasBench201,
+    networks: pd.DataFrame,
+    batches: Sequence[np.ndarray],
+    pair: tuple[float, float],
+    precision: str,
+    zeros: str,
+    progress: Callable[[int], object] = lambda count: None,
+) -> pd.DataFrame:
+    """Score networks on several batches of one shape; the graph of each network is built once.
+
+    Returns:
+        What `score_table` gives on each batch for one pair, and the batch's position as `draw`.
+
+    Raises:
+        InputError: as `epsinas.score_architectures`.
+    """
+    check_weights(pair)
+    engines = [engine("lumped", space, batch, precision) for batch in batches]
+    scores = []
+    for architecture in networks["architecture"]:
+        scores.append([score_pairs(on_batch, architecture, [pair], zeros)[0] for on_batch in engines])
+        progress(1)
+    rows = pd.DataFrame(scores, index=networks["index"].to_numpy()).stack().rename_axis(["index", "draw"])
+    return rows.rename("score").reset_index().assign(weight_low=float(pair[0]), weight_high=float(pair[1]))
+
+
 def gather(networks: pd.DataFrame, subset: int | None, scores: pd.DataFrame) -> pd.DataFrame:
     """Give every network of a run the scores of its representative.
 
@@ -99,4 +126,4 @@ def gather(networks: pd.DataFrame, subset: int | None, scores: pd.DataFrame) -> 
     if missing:
         raise InputError(f"scores: network {min(missing)} and {len(missing) - 1} others are missing from the chunks")
     gathered = wanted.merge(scores.rename(columns={"index": "representative"}), on="representative")
-    return gathered.drop(columns="representative").sort_values(["index", "weight_low", "weight_high"])
+    return gathered.drop(columns="representative").sort_values(["index", "weight_low", "weight_high"], kind="stable")

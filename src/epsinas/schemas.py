@@ -93,6 +93,22 @@ SCORES = TableSchema(
     empty=True,  # a chunk may be left without networks
 )
 
+SCORES_OF_DRAWS = TableSchema(
+    (*SCORES.columns, Column("draw", pa.int16(), minimum=0)),
+    key=("draw", *SCORES.key),
+)
+
+INITIALISED = TableSchema(
+    (
+        _INDEX,
+        _DATASET,
+        Column("initialisation", pa.string()),
+        Column("draw", pa.int16(), minimum=0),
+        Column("score", pa.float64(), null=True),
+    ),
+    key=("index", "dataset", "initialisation", "draw"),
+)
+
 TRAINING = TableSchema(
     (
         _INDEX,

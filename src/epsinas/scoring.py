@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +18,8 @@ from epsinas.spaces import NasBench201
 
 if TYPE_CHECKING:
     import torch
+
+    from epsinas.engines.lumped import Node
 
 ENGINES = ("lumped", "full-width")
 _CHUNK = 16
@@ -36,15 +39,20 @@ class LumpedEngine:
     def __init__(self, space: NasBench201, batch: np.ndarray, precision: str):
         from epsinas.engines import lumped
 
-        self._build = lambda architecture: lumped.build(space, architecture, batch.shape[1:])
+        self._space, self._image = space, batch.shape[1:]
         self._lumped = lumped.Lumped(batch, precision)
-        self._last: tuple = (None, None)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray:
         """Return one output for each image; all logits are equal."""
-        if self._last[0] != architecture:
-            self._last = (architecture, self._build(architecture))
-        return self._lumped.outputs(self._last[1], weight).values
+        return self._lumped.outputs(_graph(self._space, architecture, self._image), weight).values
+
+
+@functools.lru_cache(maxsize=1)
+def _graph(space: NasBench201, architecture: str, image: tuple[int, int, int]) -> Node:
+    """Keep the last network's graph, for other weights and for other batches of the same shape."""
+    from epsinas.engines import lumped
+
+    return lumped.build(space, architecture, image)
 
 
 class FullWidthEngine:

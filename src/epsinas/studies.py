@@ -33,7 +33,27 @@ def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
             check_weights(study[space]["weights"])
     if "train" in study:
         _check_training(study["train"], study["nas-bench-201"])
+    _check_datasets(study["nas-bench-201"])
     return study
+
+
+def _check_datasets(section: dict[str, Any]) -> None:
+    """Check that what tables and figures take are datasets of the study."""
+    ablations = section["ablations"]
+    weights = ablations.get("weights", {})
+    named = {
+        "ablations.weights.repeated": weights.get("repeated"),
+        "ablations.weights.wide.datasets": weights.get("wide", {}).get("datasets"),
+        "ablations.initialisation.datasets": ablations.get("initialisation", {}).get("datasets"),
+        "ablations.inputs.datasets": ablations.get("inputs", {}).get("datasets"),
+    }
+    for key, datasets in named.items():
+        unknown = [dataset for dataset in datasets or [] if dataset not in section["datasets"]]
+        if unknown:
+            raise InputError(
+                f"config: nas-bench-201.{key}: found {', '.join(unknown)}, "
+                f"expected only nas-bench-201.datasets, {', '.join(section['datasets'])}"
+            )
 
 
 def _check_training(train: dict[str, Any], section: dict[str, Any]) -> None:

@@ -1,11 +1,16 @@
 """Tables: scores joined with performances."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import pandas as pd
 
 from epsinas.errors import InputError
-from epsinas.evaluation import evaluate
+from epsinas.evaluation import SIX, evaluate
+from epsinas.intervals import prediction_interval
+
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "Digits"}
+"""How datasets are called in print; any other by its own name."""
 
 _RUN = ["dataset", "inputs", "batch_size", "draw", "precision", "weight_low", "weight_high"]
 """Columns of a score table that identify a run."""
@@ -53,3 +58,68 @@ def evaluate_table(scores: pd.DataFrame, performance: pd.DataFrame, split: str, 
         found = evaluate(run["score"], reached.reindex(run["index"]))
         rows.append({"metric": "epsilon", **dict(zip(_RUN, identity, strict=True)), **asdict(found)})
     return pd.DataFrame(rows)
+
+
+def evaluate_draws(
+    runs: Iterable[pd.DataFrame], performance: pd.DataFrame, split: str, epochs: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Evaluate runs on several random batches.
+
+    Args:
+        runs: score tables with the columns that identify a run, `draw` among them.
+        performance: the performance table.
+        split: as in `performance_of`.
+        epochs: as in `performance_of`.
+
+    Returns:
+        Two tables: that of `with_intervals`, and every draw by itself, as from `evaluate_table`.
+    """
+    draws = pd.concat([evaluate_table(run, performance, split, epochs) for run in runs], ignore_index=True)
+    return with_intervals(draws), draws
+
+
+def with_intervals(draws: pd.DataFrame) -> pd.DataFrame:
+    """Show the first draw of every run, and where another random batch would land.
+
+    Args:
+        draws: rows of `evaluate_table`, which differ in `draw` or in another column that identifies a run.
+
+    Returns:
+        The rows with the lowest `draw` of each run, in the order of the argument, with the columns `{score}_low`
+        and `{score}_high` of each evaluation score (see `prediction_interval`; empty where there is one draw) and
+        `draws`, their number.
+    """
+    identity = ["metric", *(name for name in _RUN if name != "draw")]
+    rows = []
+    for _, run in draws.groupby(identity, sort=False):
+        shown = run.loc[run["draw"].idxmin()].to_dict()
+        for name in SIX:
+            shown[f"{name}_low"], shown[f"{name}_high"] = prediction_interval(run[name])
+        rows.append(shown | {"draws": run["draw"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def performances(
+    performance: pd.DataFrame, datasets: Iterable[str], splits: Iterable[str], epochs: int, networks: pd.Index
+) -> dict[str, pd.Series | None]:
+    """Return the performances of every dataset and split, by `{dataset}_{split}`.
+
+    Args:
+        performance: the performance table.
+        datasets: which datasets.
+        splits: `valid`, `test` or both.
+        epochs: of training.
+        networks: the indices that are wanted, in order.
+
+    Returns:
+        For each dataset and split what `performance_of` gives, NaN for a network that is absent; None where the
+        table has no such rows at all.
+    """
+    found: dict[str, pd.Series | None] = {}
+    for dataset in datasets:
+        for split in splits:
+            try:
+                found[f"{dataset}_{split}"] = performance_of(performance, dataset, split, epochs).reindex(networks)
+            except InputError:
+                found[f"{dataset}_{split}"] = None
+    return found

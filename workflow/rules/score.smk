@@ -1,42 +1,5 @@
 # Architectures and inputs to scores: one job for each chunk of networks.
 
-NAS_BENCH_201 = config["nas-bench-201"]
-
-
-def number_of_networks(wildcards):
-    """Number of architecture strings that a run tries."""
-    subset = wildcards.networks.partition("-")[2]
-    return int(subset) if subset else config.get("train", {}).get("networks") or 15625
-
-
-def score_chunks(wildcards):
-    """The chunk files of one run."""
-    chunks = math.ceil(number_of_networks(wildcards) / config["networks_per_job"])
-    return expand(
-        f"{RESULTS}/scores/{{run}}/{{chunk}}-of-{{chunks}}.parquet",
-        run="{space}/{dataset}/{inputs}-{size}-{draw}/{precision}-{grid}-{networks}".format(
-            **wildcards
-        ),
-        chunk=range(1, chunks + 1),
-        chunks=chunks,
-    )
-
-
-def chosen_weights(wildcards):
-    """The file that says which weights were chosen automatically, if they are."""
-    if config[wildcards.space]["weights"] == "auto":
-        return f"{RESULTS}/weights/{wildcards.space}/{wildcards.dataset}.csv"
-    return []
-
-
-def pairs(wildcards):
-    """The weight pairs of a grid; none where they are chosen automatically."""
-    weights = config[wildcards.space]["weights"]
-    return None if weights == "auto" else [weights]
-
-
-RUN = "{space}/{dataset}/{inputs}-{size}-{draw}/{precision}-{grid}-{networks}"
-
 
 rule describe_networks:
     input:
@@ -118,7 +81,7 @@ rule score_chunk:
 rule gather_scores:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
-        chunks=score_chunks,
+        chunks=lambda wildcards: chunk_files(**dict(wildcards.items())),
     output:
         f"{RESULTS}/scores/{RUN}.parquet",
     log:

@@ -1,7 +1,5 @@
 # A benchmark of one's own: networks trained on labelled images.
 
-TRAIN = config.get("train")
-
 if TRAIN:
 
     ruleorder: choose_networks > gather_training > retrieve
@@ -90,16 +88,16 @@ if TRAIN:
         output:
             table=f"{RESULTS}/embedded/digits.parquet",
             record=f"{RESULTS}/embedded/digits.json",
-        params:
-            train=TRAIN,
-            config=config,
-            command=" ".join(sys.argv),
-            folder=RESULTS,
         log:
             f"{LOGS}/train/embed.log",
         benchmark:
             f"{BENCHMARKS}/train/embed.tsv"
         conda:
             ENVIRONMENT
+        params:
+            train=TRAIN,
+            config=config,
+            command=" ".join(sys.argv),
+            folder=RESULTS,
         script:
             "../scripts/embed_benchmark.py"

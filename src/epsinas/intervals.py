@@ -1,0 +1,59 @@
+"""Intervals that say how far another run of the same experiment may land."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from epsinas.errors import InputError
+
+
+def prediction_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval that one more value from the same normal distribution falls into with the given probability.
+
+    mean +- t((1 + confidence) / 2, n - 1) * sd * sqrt(1 + 1 / n), with sd the sample standard deviation (n - 1 in
+    the denominator) and t a quantile of Student's distribution (Hahn and Meeker, *Statistical Intervals*, 1991,
+    Section 4.7).
+
+    Args:
+        values: (n,) float, such as one evaluation score for each random batch; values that are not finite are left
+            out.
+        confidence: probability that the next value lies inside, between 0 and 1.
+
+    Returns:
+        The lower and the upper end, both NaN with fewer than two values.
+
+    Raises:
+        InputError: `confidence` is out of range.
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: found {confidence}, expected a number between 0 and 1")
+    known = np.asarray(values, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    count = len(known)
+    if count < 2:
+        return float("nan"), float("nan")
+    half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * known.std(ddof=1) * np.sqrt(1 + 1 / count))
+    return float(known.mean()) - half, float(known.mean()) + half
+
+
+def repeated_mean_interval(mean: float, deviation: float, runs: int) -> tuple[float, float]:
+    """Interval for the mean of another set of as many independent runs, 95 % for many runs.
+
+    The difference of two means over `runs` runs each has the standard deviation `deviation` * sqrt(2 / runs), so
+    the interval is mean +- 1.96 * deviation * sqrt(2 / runs).
+
+    Args:
+        mean: over the runs.
+        deviation: standard deviation over the runs.
+        runs: how many, at least 1.
+
+    Returns:
+        The lower and the upper end, NaN where mean or deviation is.
+
+    Raises:
+        InputError: `runs` is below 1.
+    """
+    if runs < 1:
+        raise InputError(f"runs: found {runs}, expected at least 1")
+    half = 1.96 * deviation * np.sqrt(2 / runs)
+    return float(mean - half), float(mean + half)

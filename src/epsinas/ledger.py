@@ -1,0 +1,239 @@
+"""The ledger: every number that the paper prints against what a run reproduces."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from epsinas.errors import InputError
+from epsinas.evaluation import SIX
+from epsinas.initialisation import PRINTED
+from epsinas.intervals import repeated_mean_interval
+from epsinas.published import read_published
+from epsinas.tables import TITLES
+
+VERDICTS = ("reproduced", "differs", "not run", "quoted")
+
+_KEY = ["table", "block", "row", "column"]
+_COLUMNS = [*_KEY, "published", "reproduced", "interval_low", "interval_high", "verdict", "note"]
+
+_INPUTS = {
+    "Real data": "real",
+    "Grey scale": "grey_scale",
+    "Random normal": "random_normal",
+    "Random uniform": "random_uniform",
+    "Random uniform (+)": "random_uniform_positive",
+}
+_TRAIN_ONLY = [(method, "cifar10_test") for method in ("synflow", "grad_norm", "grasp", "snip", "fisher")]
+_TRAIN_ONLY_NOTE = (
+    "the printed value is only 0.2 to 0.4 above the printed validation accuracy, in all other rows 2.7 or more: "
+    "probably networks trained without the validation images"
+)
+_SPACE = 15625
+"""Networks in NAS-Bench-201; counts over a sample of them are no reproduction."""
+
+_OTHER_SPACES = {
+    3: "NAS-Bench-101 is not part of this study yet",
+    4: "NAS-Bench-NLP is not part of this study yet",
+    5: "NAS-Bench-101 is not part of this study yet",
+    7: "NAS-Bench-NLP is not part of this study yet",
+    10: "NAS-Bench-NLP is not part of this study yet",
+}
+
+
+def verdict(published: str, reproduced: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Compare a printed number with a reproduced one.
+
+    Args:
+        published: as printed, such as `0.70`; its digits say how precisely.
+        reproduced: what the run gives.
+        low: lower end of the interval in which another run would land, NaN if unknown.
+        high: upper end.
+
+    Returns:
+        `reproduced` where the published number lies inside the interval (ends included), or the reproduced one
+        rounds to it, that is, is no more than half a unit of the last printed digit away; otherwise `differs`.
+
+    Raises:
+        InputError: `published` is not a number.
+    """
+    try:
+        printed = Decimal(published)
+    except ArithmeticError:
+        raise InputError(f"published: found {published!r}, expected a number") from None
+    unit = 10.0 ** int(printed.as_tuple().exponent)
+    # The slack is for binary fractions: 0.125 rounds to 0.13 as well as to 0.12.
+    rounds = abs(reproduced - float(printed)) <= 0.5 * unit * (1 + 1e-9)
+    return "reproduced" if rounds or low <= float(printed) <= high else "differs"
+
+
+def ledger(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """Set the published record against the tables of a run.
+
+    Args:
+        tables: by their number in the paper, the tables that the run made; others are `not run`.
+
+    Returns:
+        A row for each of the 860 published numbers, in their order: `table`, `block`, `row`, `column`, `published`
+        (text), `reproduced`, `interval_low`, `interval_high` (empty where unknown), `verdict` (one of VERDICTS) and
+        `note`: the reason where it is `not run`, and what else explains the numbers.
+
+    Raises:
+        InputError: there is no reader for a table of this number.
+    """
+    cells: dict[tuple, dict] = {}
+    for number, table in tables.items():
+        if number not in _READERS:
+            raise InputError(f"ledger: found table {number}, expected one of {', '.join(map(str, _READERS))}")
+        for cell in _READERS[number](table):
+            cells[(number, cell.pop("block"), cell.pop("row"), cell.pop("column"))] = cell
+    rows = []
+    for printed in read_published().to_dict("records"):
+        key = tuple(printed[name] for name in _KEY)
+        entry = dict(zip(_KEY, key, strict=True)) | {"published": printed["value"]}
+        entry |= _without_cell(printed, tables) if key not in cells else _judged(cells[key], printed)
+        rows.append(entry)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def summarise(entries: pd.DataFrame) -> pd.DataFrame:
+    """Count the verdicts of each table.
+
+    Returns:
+        `table`, `numbers`, and a column for each of VERDICTS; the last row, `all`, has the totals.
+    """
+    counts = pd.crosstab(entries["table"], entries["verdict"]).reindex(columns=VERDICTS, fill_value=0)
+    counts.insert(0, "numbers", counts.sum(axis=1))
+    counts = counts.reset_index().astype({"table": str})
+    totals = {"table": "all", **counts.drop(columns="table").sum().to_dict()}
+    return pd.concat([counts, pd.DataFrame([totals])], ignore_index=True).rename_axis(columns=None)
+
+
+def _judged(cell: dict, printed: Mapping[str, str]) -> dict:
+    """Complete a cell with its verdict; a value that the run does not have is `not run`."""
+    if "verdict" in cell:
+        return cell
+    if not np.isfinite(cell["reproduced"]):
+        return cell | {"verdict": "not run", "note": cell.get("note") or "the run has no value"}
+    ends = cell.get("interval_low", np.nan), cell.get("interval_high", np.nan)
+    return cell | {"verdict": verdict(printed["value"], cell["reproduced"], *ends)}
+
+
+def _without_cell(printed: Mapping[str, str], tables: Mapping[int, pd.DataFrame]) -> dict:
+    """Say why a published number has no counterpart in the run."""
+    number, row = int(printed["table"]), printed["row"]
+    if number in _OTHER_SPACES:
+        return {"verdict": "not run", "note": _OTHER_SPACES[number]}
+    if number == 8 and printed["block"] != "NAS-Bench-201":
+        return {"verdict": "not run", "note": f"{printed['block']} is not part of this study yet"}
+    if row == "grad_sign":
+        return {"verdict": "quoted", "note": "printed from the paper of grad_sign"}
+    if number == 1 and row != "epsilon":
+        return {"verdict": "not run", "note": "scores of other metrics are not part of this study yet"}
+    if number not in tables:
+        return {"verdict": "not run", "note": f"table {number} is not part of this run"}
+    if printed["column"] == "cost_hours":
+        return {"verdict": "not run", "note": "the run did not measure this cost"}
+    return {"verdict": "not run", "note": "the run has no such row"}
+
+
+def _six(row: Mapping, identity: dict, note: str = "") -> Iterator[dict]:
+    """Cells of the six evaluation scores of a table's row."""
+    for name in SIX:
+        ends = {"interval_low": row[f"{name}_low"], "interval_high": row[f"{name}_high"]}
+        yield identity | {"column": name, "reproduced": row[name], "note": note} | ends
+
+
+def _published_precision(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the precision that was published; a table of scores may have others."""
+    return table[table["precision"] == "single"]
+
+
+def _table_1(table: pd.DataFrame) -> Iterator[dict]:
+    for row in _published_precision(table).to_dict("records"):
+        yield from _six(row, {"block": TITLES.get(row["dataset"], row["dataset"]), "row": row["metric"]})
+
+
+def _table_2(table: pd.DataFrame) -> Iterator[dict]:
+    for row in table.to_dict("records"):
+        row |= {name: row[name] if isinstance(row[name], str) else "" for name in ("note", "missing", "cost_origin")}
+        identity = {"block": row["block"], "row": row["method"]}
+        if row["origin"] == "quoted":
+            means = [name.removesuffix("_mean").lower() for name in row if name.endswith("_mean")]
+            for column in ["cost_hours", *means]:
+                yield identity | {"column": column, "verdict": "quoted", "note": "a result of other authors"}
+            continue
+        if np.isfinite(row["cost_hours"]):
+            note = row["cost_origin"]
+            note += "; a time, which depends on the machine" if note.startswith("measured") else ""
+            yield identity | {"column": "cost_hours", "reproduced": row["cost_hours"], "note": note}
+        for name in (name for name in row if name.endswith("_mean")):
+            column = name.removesuffix("_mean")
+            mean, deviation = row[name], row[f"{column}_sd"]
+            note = "not in the data source" if column in row["missing"] else "not recomputed"
+            if np.isfinite(mean):
+                about = [
+                    part for part in row["note"].split("; ") if part.partition(":")[0] == column.rpartition("_")[0]
+                ]
+                note = "; ".join([f"sd {deviation:.2f} over {row['runs']:.0f} runs", *about])
+                if (row["method"], column) in _TRAIN_ONLY:
+                    note += f"; {_TRAIN_ONLY_NOTE}"
+            low, high = repeated_mean_interval(mean, deviation, max(int(row["runs"]), 1))
+            ends = {"interval_low": low, "interval_high": high}
+            yield identity | {"column": column.lower(), "reproduced": mean, "note": note} | ends
+
+
+def _table_6(table: pd.DataFrame) -> Iterator[dict]:
+    for row in _published_precision(table).to_dict("records"):
+        pair = f"{row['weight_low']:g},{row['weight_high']:g}"
+        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": pair}
+        yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
+        yield from _six(row, identity)
+
+
+def _table_8(table: pd.DataFrame) -> Iterator[dict]:
+    for row in table.to_dict("records"):
+        identity = {"block": "NAS-Bench-201", "row": TITLES.get(row["dataset"], row["dataset"])}
+        note = f"the released rule; {row['automatic_archs']:.0f} of {row['networks']} random networks have a score"
+        if np.isfinite(row["published_archs"]):
+            note += f", {row['published_archs']:.0f} under the published pair"
+        for end in ("low", "high"):
+            yield identity | {"column": f"weight_{end}", "reproduced": row[f"automatic_{end}"], "note": note}
+
+
+def _table_9(table: pd.DataFrame) -> Iterator[dict]:
+    for row in table.to_dict("records"):
+        identity = {
+            "block": TITLES.get(row["dataset"], row["dataset"]),
+            "row": PRINTED.get(row["initialisation"], row["initialisation"]),
+        }
+        sampled = row["networks"] < _SPACE
+        note = f"mean of {row['draws']} draws"
+        note += f" over a random sample of {row['networks']:,} networks" if sampled else ""
+        for cell in _six(row, identity, note):
+            if cell["column"] == "spearman_global" and isinstance(row.get("supports"), str):
+                cell["note"] += f"; the released notebook has {row['notebook']}; nearer to the {row['supports']}"
+            whole_space_only = sampled and cell["column"] == "top64_top5"
+            yield _needs_whole_space(cell) if whole_space_only else cell
+        cell = identity | {"column": "archs", "reproduced": row["archs"], "note": note}
+        yield _needs_whole_space(cell) if sampled else cell
+
+
+def _needs_whole_space(cell: dict) -> dict:
+    return {name: cell[name] for name in ("block", "row", "column")} | {
+        "verdict": "not run",
+        "note": "a count over the whole space; the run has a sample",
+    }
+
+
+def _table_11(table: pd.DataFrame) -> Iterator[dict]:
+    names = {name: printed for printed, name in _INPUTS.items()}
+    for row in _published_precision(table).to_dict("records"):
+        note = "the same for every batch" if row["inputs"] == "grey_scale" else ""
+        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": names.get(row["inputs"], row["inputs"])}
+        yield from _six(row, identity, note)
+
+
+_READERS = {1: _table_1, 2: _table_2, 6: _table_6, 8: _table_8, 9: _table_9, 11: _table_11}
+"""What turns each table of a run into cells: block, row, column, reproduced, the interval's ends, a note."""

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from epsinas import InputError
+from epsinas.intervals import prediction_interval, repeated_mean_interval
+
+
+def test_prediction_interval_by_hand():
+    # Mean 2, standard deviation 1, t(0.975, 2) = 4.302653 (R: qt(0.975, 2)), sqrt(1 + 1/3) = 1.154701.
+    assert prediction_interval([1, 2, 3]) == pytest.approx((2 - 4.968274, 2 + 4.968274))
+
+
+def test_values_that_are_unknown_are_left_out():
+    assert prediction_interval([1, np.nan, 2, np.inf, 3]) == prediction_interval([1, 2, 3])
+
+
+def test_equal_values_leave_no_room():
+    assert prediction_interval([5.0, 5.0]) == (5, 5)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, np.nan]])
+def test_one_value_says_nothing_about_the_next(values):
+    assert np.isnan(prediction_interval(values)).all()
+
+
+def test_coverage():
+    samples = np.random.default_rng(0).normal(size=(4000, 6))
+    inside = [low <= row[5] <= high for row in samples for low, high in [prediction_interval(row[:5])]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.012)
+
+
+def test_mean_of_another_set_of_runs_by_hand():
+    # 1.96 * 0.5 * sqrt(2 / 500) = 0.0619806
+    assert repeated_mean_interval(94, 0.5, 500) == pytest.approx((94 - 0.0619806, 94 + 0.0619806))
+
+
+def test_arguments_out_of_range():
+    with pytest.raises(InputError, match="confidence: found 1, expected a number between 0 and 1"):
+        prediction_interval([1, 2], 1)
+    with pytest.raises(InputError, match="runs: found 0, expected at least 1"):
+        repeated_mean_interval(1, 1, 0)

@@ -1,0 +1,8 @@
+import pandas as pd
+from job import job
+
+from epsinas import figures
+
+with job(snakemake):
+    draw = getattr(figures, snakemake.params.kind)
+    figures.save(draw(pd.read_csv(snakemake.input[0])), snakemake.output)

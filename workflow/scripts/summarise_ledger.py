@@ -1,0 +1,12 @@
+import pandas as pd
+from job import job
+
+from epsinas.ledger import summarise
+from epsinas.schemas import write_csv
+
+with job(snakemake):
+    counts = summarise(pd.read_csv(snakemake.input.ledger))
+    write_csv(counts, snakemake.output[0])
+
+# After the block, so that it goes to the terminal and not to the log.
+print(counts.to_string(index=False))

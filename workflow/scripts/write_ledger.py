@@ -1,0 +1,9 @@
+import pandas as pd
+from job import job
+
+from epsinas.ledger import ledger
+from epsinas.schemas import write_csv
+
+with job(snakemake):
+    tables = zip(snakemake.params.numbers, snakemake.input, strict=True)
+    write_csv(ledger({number: pd.read_csv(path) for number, path in tables}), snakemake.output[0])
