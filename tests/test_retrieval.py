@@ -412,3 +412,23 @@ def test_the_ten_files_of_imagenet16_differ():
 def test_real_files_are_retrieved_from_the_mirror(tmp_path, name):
     found = retrieve(name, tmp_path / name, MIRROR, tmp_path / "cache")
     assert found.sha256 == schemas.sha256(MIRROR / name)
+
+
+def test_own_images_are_checked_and_copied(tmp_path):
+    images = np.zeros((3, 4, 4, 1), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(3, dtype=np.int16), source="my camera")
+    provenance = retrieval.take(tmp_path / "mine.npz", tmp_path / "data" / "pets.npz")
+    assert (provenance.name, provenance.source, provenance.via) == ("pets.npz", "my camera", "own file")
+    assert (tmp_path / "data" / "pets.npz").read_bytes() == (tmp_path / "mine.npz").read_bytes()
+
+
+def test_own_images_that_are_malformed_are_not_copied(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=np.zeros((3, 4, 4)), labels=np.arange(3), source="my camera")
+    with pytest.raises(InputError, match="array images: found dtype float64, expected uint8"):
+        retrieval.take(tmp_path / "mine.npz", tmp_path / "pets.npz")
+    assert not (tmp_path / "pets.npz").exists()
+
+
+def test_file_that_is_not_in_the_embedded_benchmark(tmp_path):
+    with pytest.raises(InputError, match=r"cifar10.npz: not in the embedded benchmark, which has digits.npz, "):
+        retrieval.retrieve("cifar10.npz", tmp_path / "cifar10.npz", "embedded", tmp_path)
