@@ -34,7 +34,9 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint --configfile workflow/studies/digits.yaml
+	for study in digits digits-training paper-complete; do \
+		$(BIN)/snakemake --lint --configfile workflow/studies/$$study.yaml || exit 1; \
+	done
 
 benchmark: setup
 	$(BIN)/python benchmarks/scoring.py

@@ -98,6 +98,8 @@ if TRAIN:
             train=TRAIN,
             config=config,
             command=" ".join(sys.argv),
-            folder=RESULTS,
+            folder=lambda wildcards, output: os.path.dirname(
+                os.path.dirname(output.table)
+            ),
         script:
             "../scripts/embed_benchmark.py"
