@@ -8,11 +8,11 @@ import pandas as pd
 from epsinas.engines.counting import count
 from epsinas.errors import InputError
 from epsinas.scoring import distinct, score_architectures
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 
 def describe(
-    space: NasBench201, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)
+    space: Space, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)
 ) -> pd.DataFrame:
     """Add what is known of each network before it is scored.
 
@@ -58,7 +58,7 @@ def first_networks(networks: pd.DataFrame, subset: int | None) -> pd.DataFrame:
 
 
 def score_table(
-    space: NasBench201,
+    space: Space,
     networks: pd.DataFrame,
     batch: np.ndarray,
     pairs: Sequence[tuple[float, float]],
