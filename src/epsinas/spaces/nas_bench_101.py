@@ -313,12 +313,23 @@ def _pairs(vertices: int) -> tuple[tuple[int, int], ...]:
 
 def _architecture(vertices: int, code: int, labels: int) -> str:
     """Print the cell with these numbers."""
-    rows = [[0] * vertices for _ in range(vertices)]
+    return f"{_bits(vertices, code)}:{_names(vertices, labels)}"
+
+
+@lru_cache(maxsize=16)
+def _bits(vertices: int, code: int) -> str:
+    """Print a matrix."""
+    bits = ["0"] * vertices**2
     for digit, (source, target) in enumerate(_pairs(vertices)):
-        rows[source][target] = code >> digit & 1
+        bits[source * vertices + target] = str(code >> digit & 1)
+    return "".join(bits)
+
+
+@cache
+def _names(vertices: int, labels: int) -> str:
+    """Print operations."""
     digits = [labels // 3**power % 3 for power in reversed(range(vertices - 2))]
-    names = (INPUT, *(OPERATIONS[digit] for digit in digits), OUTPUT)
-    return str(Cell(tuple(map(tuple, rows)), names))
+    return ",".join((INPUT, *(OPERATIONS[digit] for digit in digits), OUTPUT))
 
 
 @cache
