@@ -92,9 +92,7 @@ def pixels(count: int, side: int, seed: int = 0) -> np.ndarray:
 
 def rows(images: np.ndarray) -> np.ndarray:
     """Images as the official files have them: a row holds the red plane, then the green, then the blue."""
-    return np.stack(
-        [np.concatenate([image[:, :, channel].ravel() for channel in range(3)]) for image in images]
-    )
+    return np.stack([np.concatenate([image[:, :, channel].ravel() for channel in range(3)]) for image in images])
 
 
 def write_archive(path: Path, folder: str, members: dict[str, bytes]) -> Path:
@@ -160,9 +158,7 @@ def test_nas_bench_201_accuracies(converted, dataset, split, trained_on, set_nam
     table = converted.performance
     chosen = (table["dataset"] == dataset) & (table["split"] == split) & (table["index"] == index)
     found = table[chosen & (table["epochs"] == EPOCHS[key])]
-    runs = [
-        accuracy(index, EPOCHS[key], trained_on, set_name, seed) for seed in seeds(key, index, trained_on)
-    ]
+    runs = [accuracy(index, EPOCHS[key], trained_on, set_name, seed) for seed in seeds(key, index, trained_on)]
     assert found["seed"].isna().tolist() == [True] + [False] * len(runs)
     assert found["seed"].dropna().tolist() == list(range(len(runs)))
     assert found["accuracy"].tolist() == pytest.approx([sum(runs) / len(runs), *runs], rel=1e-14)
@@ -301,9 +297,7 @@ def test_cifar10_images_come_in_the_official_order(tmp_path):
 
 def test_cifar100_takes_the_fine_labels(tmp_path):
     batch = python2_batch(rows(pixels(3, 32)), b"fine_labels", [99, 0, 7])
-    path = write_archive(
-        tmp_path / "cifar-100-python.tar.gz", "cifar-100-python", {"test": b"", "train": batch}
-    )
+    path = write_archive(tmp_path / "cifar-100-python.tar.gz", "cifar-100-python", {"test": b"", "train": batch})
     read = converters.cifar100(path)
     np.testing.assert_array_equal(read.images, pixels(3, 32))
     assert read.labels.tolist() == [99, 0, 7]
@@ -354,9 +348,7 @@ def test_a_malicious_batch_in_an_archive_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     attack = pickle.dumps(Calls(os.system, "touch harmed"), protocol=2)
     path = write_archive(tmp_path / "bad.tar.gz", "cifar-100-python", {"train": attack})
-    assert refusal(converters.cifar100, path).startswith(
-        f"bad.tar.gz/train: refused to load {os.name}.system"
-    )
+    assert refusal(converters.cifar100, path).startswith(f"bad.tar.gz/train: refused to load {os.name}.system")
     assert os.listdir(tmp_path) == ["bad.tar.gz"]
 
 

@@ -112,9 +112,7 @@ def test_agrees_with_scipy_and_with_pairs_on_ties_and_missing_values(seed: int, 
     evaluation = evaluate(scores, performance, higher_is_better=higher_is_better)
     assert (evaluation.networks, evaluation.archs) == (400, both.sum())
     assert evaluation.spearman_global == pytest.approx(stats.spearmanr(s, p).statistic)
-    assert evaluation.spearman_global == pytest.approx(
-        np.corrcoef(stats.rankdata(s), stats.rankdata(p))[0, 1]
-    )
+    assert evaluation.spearman_global == pytest.approx(np.corrcoef(stats.rankdata(s), stats.rankdata(p))[0, 1])
     assert evaluation.kendall_global == pytest.approx(stats.kendalltau(s, p).statistic)
     assert evaluation.kendall_global == pytest.approx(pairwise_tau_b(s, p))
     assert evaluation.spearman_top10 == pytest.approx(stats.spearmanr(s[top], p[top]).statistic)
@@ -202,8 +200,7 @@ def test_bootstrap_resamples_the_networks_that_have_both_values():
 def test_bootstrap_is_determined_by_the_generator():
     scores, performance = tied_data(5)
     first, again, other = (
-        bootstrap(scores, performance, 20, np.random.default_rng(seed), higher_is_better=False)
-        for seed in (1, 1, 2)
+        bootstrap(scores, performance, 20, np.random.default_rng(seed), higher_is_better=False) for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -212,8 +209,7 @@ def test_bootstrap_is_determined_by_the_generator():
 def test_bootstrap_intervals_narrow_with_confidence():
     scores, performance = tied_data(6)
     wide, narrow = (
-        bootstrap(scores, performance, 50, np.random.default_rng(1), confidence=level)
-        for level in (0.95, 0.5)
+        bootstrap(scores, performance, 50, np.random.default_rng(1), confidence=level) for level in (0.95, 0.5)
     )
     assert wide["spearman_global"][0] < narrow["spearman_global"][0]
     assert narrow["spearman_global"][1] < wide["spearman_global"][1]
@@ -247,9 +243,7 @@ def test_synflow_and_naswot_on_nas_bench_201():
     scores = pd.read_parquet(MIRROR / "nas-bench-201.published-scores.parquet").query("dataset == 'cifar10'")
 
     def of(metric: str) -> Evaluation:
-        return evaluate(
-            scores[scores.metric == metric].set_index("index").score.reindex(accuracy.index), accuracy
-        )
+        return evaluate(scores[scores.metric == metric].set_index("index").score.reindex(accuracy.index), accuracy)
 
     # Table 1 has 0.74, 0.18, 0.54, 0.12, 45.75 and 29 for synflow, with other draws of the initial weights
     # and over all networks rather than the 9,445 without unreachable operations.

@@ -90,9 +90,7 @@ def drive(monkeypatch):
     def download(id, output, quiet, resume):
         drive.calls.append((id, resume))
         if id not in drive.files:
-            raise RuntimeError(
-                "Cannot retrieve the public link of the file.\nYou may need to change permission"
-            )
+            raise RuntimeError("Cannot retrieve the public link of the file.\nYou may need to change permission")
         Path(output).write_bytes(drive.files[id])
 
     def download_folder(url, skip_download, quiet):
@@ -100,9 +98,7 @@ def drive(monkeypatch):
         drive.calls.append(url)
         return [SimpleNamespace(id=identifier, path=path) for identifier, path in drive.folder]
 
-    monkeypatch.setitem(
-        sys.modules, "gdown", SimpleNamespace(download=download, download_folder=download_folder)
-    )
+    monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=download, download_folder=download_folder))
     return drive
 
 
@@ -112,9 +108,7 @@ def mirror(tmp_path) -> Path:
     folder = tmp_path / "mirror"
     frame = pd.DataFrame({"index": [0, 1], "architecture": ["a", "b"]})
     schemas.write_architectures(frame, folder / "tiny.architectures.parquet")
-    frame = pd.DataFrame(
-        {"index": [0], "dataset": ["d"], "split": ["test"], "epochs": [1], "accuracy": [50.0]}
-    )
+    frame = pd.DataFrame({"index": [0], "dataset": ["d"], "split": ["test"], "epochs": [1], "accuracy": [50.0]})
     frame["seed"] = pd.array([None], dtype="Int8")
     schemas.write_performance(frame, folder / "tiny.performance.parquet")
     frame = pd.DataFrame({"index": [0], "seconds": [1.5]})
@@ -165,9 +159,7 @@ def test_the_source_of_images_is_what_they_say(tmp_path, mirror):
 def test_what_the_mirror_lacks_is_named(tmp_path, mirror):
     target = tmp_path / "target"
     message = refusal(retrieve, "absent.npz", target, mirror, tmp_path)
-    assert message == (
-        f"absent.npz: missing from the mirror {mirror}: no such file, expected {mirror / 'absent.npz'}"
-    )
+    assert message == (f"absent.npz: missing from the mirror {mirror}: no such file, expected {mirror / 'absent.npz'}")
     message = refusal(retrieve, "a.npz", target, tmp_path / "nowhere", tmp_path)
     assert "no such folder" in message
     assert not target.exists()
@@ -390,9 +382,7 @@ def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, monkeypatch):
 
 
 def test_processes_wait_for_each_other(tmp_path, server):
-    threads = [
-        threading.Thread(target=partial(fetch, raw(server.address("raw.bin")), tmp_path)) for _ in "abc"
-    ]
+    threads = [threading.Thread(target=partial(fetch, raw(server.address("raw.bin")), tmp_path)) for _ in "abc"]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -148,10 +148,7 @@ def test_a_wrong_performance_table_is_explained(path, columns, message):
     frame = performance(**columns)
     frame.to_parquet(path, index=False)
     read = refusal(schemas.read_performance, path)
-    assert (
-        read.replace(": found values of type string", ": found values of type large_string")
-        == f"{path}: {message}"
-    )
+    assert read.replace(": found values of type string", ": found values of type large_string") == f"{path}: {message}"
     path.unlink()
     refusal(schemas.write_performance, frame, path)
     assert not path.exists()
@@ -213,9 +210,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path, path, read):
 
 def test_a_frame_that_is_no_plain_table_is_refused(path):
     frame = pd.DataFrame({"index": [0, 1], "architecture": ["a", 2]}, dtype=object)
-    assert refusal(schemas.write_architectures, frame, path).startswith(
-        f"{path}: not a table of plain columns: "
-    )
+    assert refusal(schemas.write_architectures, frame, path).startswith(f"{path}: not a table of plain columns: ")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -271,9 +271,7 @@ def test_warm_up_takes_exactly_the_best_of_the_pool_first(warm_up: int, random_a
 
 def test_networks_without_a_score_count_as_score_0():
     script = Scripted([[0, 0, 0]], [[0, 1, 2, 3]])
-    history = random_search(
-        4, script, scores=[-1, np.nan, 1, -np.inf], warm_up_pool=4, warm_up=3, rounds=1, trained=3
-    )
+    history = random_search(4, script, scores=[-1, np.nan, 1, -np.inf], warm_up_pool=4, warm_up=3, rounds=1, trained=3)
     assert history.tolist() == [[2, 1, 3]]
 
 
@@ -442,9 +440,7 @@ def test_budgeted_search_is_determined_by_the_seed(method: str):
 def test_budgeted_evolution_by_hand():
     # Population of 2 and tournament of 2, drawn with replacement: member 0 twice, then members 1 and 0.
     script = Scripted([0], [2], [[0, 0]], [1], [[1, 0]], [0])
-    found = budgeted_evolution(
-        [50, 60, 55, 70, 65], RING, [1.0] * 5, 4, 1, script, population=2, tournament=2
-    )
+    found = budgeted_evolution([50, 60, 55, 70, 65], RING, [1.0] * 5, 4, 1, script, population=2, tournament=2)
     # Population 0 2: parent 0, child 1. Population 2 1: 1 (60) beats 2 (55), child 0.
     assert found.history.tolist() == [[0, 2, 1, 0]]
     assert found.chosen.tolist() == [1]

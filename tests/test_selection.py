@@ -62,10 +62,7 @@ def test_random_takes_the_first_drawn():
 
 
 def test_pools_are_the_same_for_all_methods():
-    methods = {
-        name: method(ACCURACY, 2, 100, np.random.default_rng(3))["valid"]
-        for name, method in SELECTORS.items()
-    }
+    methods = {name: method(ACCURACY, 2, 100, np.random.default_rng(3))["valid"] for name, method in SELECTORS.items()}
     assert (methods["optimal"] >= methods["score"]).all()
     assert (methods["optimal"] >= methods["random"]).all()
     # A score that is the accuracy itself finds the optimum in the same pools.
@@ -87,9 +84,7 @@ def test_optimal_has_the_expected_maximum():
 
 @pytest.mark.parametrize("name", SELECTORS)
 def test_shapes_and_determinism(name: str):
-    first, again, other = (
-        SELECTORS[name](ACCURACY, 2, 30, np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
+    first, again, other = (SELECTORS[name](ACCURACY, 2, 30, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert list(first) == ["valid", "test"]
     assert first["test"].shape == (30,)
     assert first["test"].dtype == np.float64

@@ -1,4 +1,4 @@
-"""The command line: `epsinas score ...`."""
+"""The command line: `epsinas score ...` and `epsinas weights ...`."""
 
 import argparse
 import contextlib
@@ -45,6 +45,15 @@ _SPACES = {
 }
 
 
+_WEIGHTS = """\
+Choose the two constant weights for a new problem, without labels: of the powers of ten from 1e-7 to 1, the widest
+window first and then narrower ones from the low end, the first under which fewer than 10 % of random networks
+have no score. This is the rule of the metric's authors.
+
+Output is CSV: every window in the order of trial, how many networks have a score, and which window was chosen.
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
@@ -70,14 +79,37 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="one architecture a line; - is standard input, all the whole space",
         )
-        space.add_argument(
-            "--images",
-            required=True,
-            metavar="BATCH.npy",
-            help="float32 (N, 3, H, W), already normalised, H and W multiples of 4",
-        )
+        _add_images_option(space)
+        space.set_defaults(run=_score)
         _add_scoring_options(space)
+    _add_weights_command(commands)
     return parser
+
+
+def _add_weights_command(commands: argparse._SubParsersAction) -> None:
+    """Add `epsinas weights`."""
+    weights = commands.add_parser(
+        "weights",
+        help="choose the two constant weights for a new problem",
+        description=_WEIGHTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    weights.add_argument("space", choices=list(_SPACES), metavar="SPACE", help=" or ".join(_SPACES))
+    _add_images_option(weights)
+    weights.add_argument("--networks", type=int, default=100, metavar="N", help="random networks (default 100)")
+    weights.add_argument("--seed", type=int, default=0, metavar="S", help="of the choice of networks (default 0)")
+    weights.add_argument("--precision", default="single", choices=["single", "double", "extended"])
+    weights.add_argument("--output", metavar="FILE.csv", help="default: standard output")
+    weights.set_defaults(run=_weights)
+
+
+def _add_images_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images",
+        required=True,
+        metavar="BATCH.npy",
+        help="float32 (N, channels, H, W), already normalised, H and W multiples of 4",
+    )
 
 
 def _add_scoring_options(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.suppress(AttributeError, ValueError):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        _score(options)
+        options.run(options)
     except InputError as error:
         print(f"epsinas: {error}", file=sys.stderr)
         return 2
@@ -168,6 +200,19 @@ def _score(options: argparse.Namespace) -> None:
         table.writerow(["architecture", "score"])
         for architecture, score in zip(architectures, scores, strict=True):
             table.writerow([architecture, "" if np.isnan(score) else repr(float(score))])
+
+
+def _weights(options: argparse.Namespace) -> None:
+    from epsinas.batches import read_batch
+    from epsinas.spaces import space as named
+    from epsinas.weights import choose_weights, chosen_pair
+
+    rng = np.random.default_rng(options.seed)
+    table = choose_weights(named(options.space), read_batch(options.images), rng, options.networks, options.precision)
+    with _output(options.output) as stream:
+        table.to_csv(stream, index=False)
+    low, high = chosen_pair(table, options.images)
+    print(f"epsinas: chosen weights {low:g} {high:g}", file=sys.stderr)
 
 
 def _read_architectures(file: str, space) -> list[str]:

@@ -287,9 +287,7 @@ def cifar100(path: str | Path) -> Images:
 
 
 def _cifar(path: Path, names: list[str], labels: str, source: str) -> Images:
-    batches = {
-        name: _batch(batch, labels, 32, f"{path.name}/{name}") for name, batch in _members(path, names)
-    }
+    batches = {name: _batch(batch, labels, 32, f"{path.name}/{name}") for name, batch in _members(path, names)}
     for name in names:
         if name not in batches:
             raise InputError(f"{path.name}: member {name} is missing; found {', '.join(batches) or 'none'}")
@@ -342,9 +340,7 @@ def _entry(contents: Any, key: str, where: str | Path) -> Any:
     """Return an entry of what should be a dictionary."""
     where = where.name if isinstance(where, Path) else where
     if not isinstance(contents, Mapping):
-        raise InputError(
-            f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}"
-        )
+        raise InputError(f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}")
     if key not in contents:
         raise InputError(f"{where}: key {key} is missing; found {', '.join(map(str, contents)) or 'no keys'}")
     return contents[key]

@@ -11,9 +11,7 @@ from epsinas.scoring import distinct, score_architectures
 from epsinas.spaces import Space
 
 
-def describe(
-    space: Space, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)
-) -> pd.DataFrame:
+def describe(space: Space, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)) -> pd.DataFrame:
     """Add what is known of each network before it is scored.
 
     Args:

@@ -79,8 +79,8 @@ class Source:
 class Provenance:
     """What a retrieved file is and where it came from.
 
-    `via` is "mirror", "download" or "embedded"; `source` says where the content comes from; `raw` has the SHA-256 of
-    every official file that it was made of.
+    `via` is "mirror", "download", "embedded" or "own file"; `source` says where the content comes from; `raw` has
+    the SHA-256 of every official file that it was made of.
     """
 
     name: str
@@ -120,6 +120,19 @@ def retrieve(
             raise InputError(f"{origin}: found sha256 {found}, expected {expected_sha256}")
         size = temporary.stat().st_size
     return Provenance(name=name, sha256=found, bytes=size, **facts)
+
+
+def take(path: str | Path, destination: str | Path) -> Provenance:
+    """Check one's own images against the schema, copy them, and say where they came from.
+
+    Raises `InputError` where the file is missing or not as `epsinas.schemas.read_images` describes.
+    """
+    content = read_images(path)
+    with atomic(destination) as temporary:
+        shutil.copyfile(path, temporary)
+    return Provenance(
+        Path(destination).name, sha256(destination), Path(path).stat().st_size, content.source, "own file"
+    )
 
 
 def _from_package(name: str) -> tuple[Callable[[Path], object], dict]:
@@ -203,9 +216,7 @@ def _verify(raw: RawFile, path: Path) -> None:
     if not found.endswith(raw.checksum):
         path.unlink()
         expected = raw.checksum if len(raw.checksum) == len(found) else f"one that ends in {raw.checksum}"
-        raise InputError(
-            f"{raw.name}: found {raw.algorithm} {found} in what {raw.address} sent, expected {expected}"
-        )
+        raise InputError(f"{raw.name}: found {raw.algorithm} {found} in what {raw.address} sent, expected {expected}")
 
 
 def _require_room(raw: RawFile, partial: Path) -> None:
@@ -258,9 +269,7 @@ def _download_drive(raw: RawFile, partial: Path) -> None:
     try:
         import gdown
     except ImportError as error:
-        raise InputError(
-            f"{raw.name}: gdown is not installed; expected `pip install epsinas[workflow]`"
-        ) from error
+        raise InputError(f"{raw.name}: gdown is not installed; expected `pip install epsinas[workflow]`") from error
     identifier = raw.address.rpartition("=")[2]
     try:
         if "/folders/" in raw.address:
@@ -410,13 +419,9 @@ _IMAGENET16 = tuple(
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        Source(
-            "nas-bench-201.architectures.parquet", (_NAS_BENCH_201,), _nas_bench_201("architectures"), "MIT"
-        ),
+        Source("nas-bench-201.architectures.parquet", (_NAS_BENCH_201,), _nas_bench_201("architectures"), "MIT"),
         Source("nas-bench-201.performance.parquet", (_NAS_BENCH_201,), _nas_bench_201("performance"), "MIT"),
-        Source(
-            "nas-bench-201.training-cost.parquet", (_NAS_BENCH_201,), _nas_bench_201("training_cost"), "MIT"
-        ),
+        Source("nas-bench-201.training-cost.parquet", (_NAS_BENCH_201,), _nas_bench_201("training_cost"), "MIT"),
         Source("nas-bench-101.architectures.parquet", (_NAS_BENCH_101,), _nas_bench_101("architectures"), "Apache-2.0"),
         Source("nas-bench-101.performance.parquet", (_NAS_BENCH_101,), _nas_bench_101("performance"), "Apache-2.0"),
         Source("cifar10.npz", (_CIFAR_10,), _from_archive(converters.cifar10), None),

@@ -9,7 +9,7 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -49,11 +49,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table's columns, the ones that identify a row, and the measures of which it has at least one."""
+    """A table's columns, those that identify a row, measures of which it has at least one, whether it may be empty."""
 
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     measures: tuple[Column, ...] = ()
+    empty: bool = False
 
 
 _INDEX = Column("index", pa.int32(), minimum=0)
@@ -89,6 +90,7 @@ SCORES = TableSchema(
         Column("score", pa.float64(), null=True),
     ),
     key=("index", "weight_low", "weight_high"),
+    empty=True,  # a chunk may be left without networks
 )
 
 TRAINING = TableSchema(
@@ -102,6 +104,7 @@ TRAINING = TableSchema(
         Column("status", pa.string(), choices=("ok", "non-finite")),
     ),
     key=("index", "seed"),
+    empty=True,
 )
 
 
@@ -215,7 +218,7 @@ def _conform(table: pa.Table, schema: TableSchema, path: Path) -> pd.DataFrame:
             raise InputError(f"{path}: column {column.name} {what}; found {_listed(table.column_names)}")
         position = table.column_names.index(column.name)
         table = table.set_column(position, column.name, _cast(table[column.name], column, path))
-    if not table.num_rows:
+    if not table.num_rows and not schema.empty:
         raise InputError(f"{path}: found 0 rows, expected at least one")
     # Without the metadata that pandas adds: it would take a column named `index` for the data frame's own.
     frame = table.to_pandas(ignore_metadata=True)
@@ -330,9 +333,7 @@ def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, pa
     wrong = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int16).max))
     if wrong.size:
         found = labels[wrong[0]]
-        raise InputError(
-            f"{path}: array labels: row {wrong[0]}: found {found}, expected a class from 0 to 32767"
-        )
+        raise InputError(f"{path}: array labels: row {wrong[0]}: found {found}, expected a class from 0 to 32767")
     if source.shape != () or source.dtype.kind != "U":
         found = f"dtype {source.dtype} and shape {source.shape}"
         raise InputError(f"{path}: array source: found {found}, expected a single text")
@@ -357,6 +358,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Missing folders are made. Raises `InputError` where writing fails, for instance on a full disk.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: cannot be written: not a file")  # os.replace would replace a device
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -365,7 +368,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            temporary.unlink(missing_ok=True)
 
 
 def _existing(path: str | Path) -> Path:

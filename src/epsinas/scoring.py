@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -47,20 +48,24 @@ class LumpedEngine:
 
 
 class FullWidthEngine:
-    """Outputs by the full-width interpreter, in float32 or float64."""
+    """Outputs by the full-width interpreter, in float32 or float64.
+
+    The classifier has a single output, as in the released notebooks: under constant weights all logits of an image
+    are equal, but ten of them would differ in their last digits, and so would what `masked` leaves out.
+    """
 
     def __init__(self, space: Space, batch: np.ndarray, precision: str):
         import torch
 
         if precision not in ("single", "double"):
             raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
-        self._space = space
+        self._space = dataclasses.replace(space, classes=1)
         self._dtype = torch.float32 if precision == "single" else torch.float64
         # A copy, because torch takes neither read-only arrays nor negative strides.
         self._batch = torch.from_numpy(np.array(batch, order="C")).to(self._dtype)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray:
-        """Return all logits of all images, flattened."""
+        """Return one output for each image."""
         import torch
 
         from epsinas.engines.full_width import FullWidthNetwork
@@ -234,9 +239,8 @@ _engine: Engine | None = None
 @contextmanager
 def _workers(jobs: int, arguments: tuple):
     """Give a function that maps `_score_chunk` over tasks in order, in this process or in `jobs` others."""
-    engine(*arguments)  # reports bad arguments here rather than in a worker
+    _start(*arguments)  # here too, so that bad arguments are reported from this process
     if jobs == 1:
-        _start(*arguments)
         yield lambda tasks: map(_score_chunk, tasks)
         return
     context = multiprocessing.get_context("spawn")

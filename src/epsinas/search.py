@@ -86,8 +86,7 @@ def _operations(operations: ArrayLike, choices: int) -> NDArray[np.int64]:
     if wrong.any():
         network, edge = np.argwhere(wrong)[0]
         raise InputError(
-            f"operations: found {table[network, edge]} in network {network}, edge {edge}, "
-            f"expected 0 to {choices - 1}"
+            f"operations: found {table[network, edge]} in network {network}, edge {edge}, expected 0 to {choices - 1}"
         )
     return table
 
@@ -278,9 +277,7 @@ def _initial(
     if warm_up_pool == 0:
         return drawn
     if warm_up_pool < warm_up:
-        raise InputError(
-            f"warm_up_pool: found {warm_up_pool}, expected 0 or at least the {warm_up} to be taken"
-        )
+        raise InputError(f"warm_up_pool: found {warm_up_pool}, expected 0 or at least the {warm_up} to be taken")
     pools = rng.integers(networks, size=(rounds, warm_up_pool), dtype=np.int32)
     falling = np.argsort(-_zero_filled(scores, networks, "warm-up")[pools], axis=1, kind="stable")
     drawn[:, :warm_up] = np.take_along_axis(pools, falling[:, :warm_up], axis=1)
@@ -429,9 +426,7 @@ def budgeted_reinforce(
     accuracy, cost = _trainable(validation, cost_seconds)
     lookup = network_lookup(operations, choices)
     if len(lookup) != len(accuracy):
-        raise InputError(
-            f"operations: found {len(lookup)} networks, expected {len(accuracy)} as in validation"
-        )
+        raise InputError(f"operations: found {len(lookup)} networks, expected {len(accuracy)} as in validation")
     if not learning_rate > 0:
         raise InputError(f"learning_rate: found {learning_rate}, expected a positive number")
     if not 0 <= momentum < 1:
@@ -552,15 +547,12 @@ def _known(name: str, values: ArrayLike, networks: int | None = None) -> NDArray
     missing = ~np.isfinite(array)
     if missing.any():
         raise InputError(
-            f"{name}: found {array[missing][0]} for network {missing.argmax()}, "
-            "expected a finite number for each"
+            f"{name}: found {array[missing][0]} for network {missing.argmax()}, expected a finite number for each"
         )
     return array
 
 
-def _trainable(
-    validation: ArrayLike, cost_seconds: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _trainable(validation: ArrayLike, cost_seconds: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     accuracy = _known("validation", validation)
     cost = _known("cost_seconds", cost_seconds, len(accuracy))
     if cost.min() <= 0:
@@ -580,13 +572,9 @@ def _integer_table(name: str, values: ArrayLike, shape: str) -> NDArray[np.int64
     try:
         table = np.asarray(values)
     except ValueError:
-        raise InputError(
-            f"{name}: found rows of different lengths, expected integers of shape {shape}"
-        ) from None
+        raise InputError(f"{name}: found rows of different lengths, expected integers of shape {shape}") from None
     if table.ndim != 2 or table.size == 0 or not np.issubdtype(table.dtype, np.integer):
-        raise InputError(
-            f"{name}: found {table.dtype} of shape {table.shape}, expected integers of shape {shape}"
-        )
+        raise InputError(f"{name}: found {table.dtype} of shape {table.shape}, expected integers of shape {shape}")
     return table.astype(np.int64)
 
 

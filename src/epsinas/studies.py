@@ -29,8 +29,25 @@ def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
     if error is not None:
         raise InputError(_one_line(error))
     for space in ("nas-bench-201",):
-        check_weights(study[space]["weights"])
+        if study[space]["weights"] != "auto":
+            check_weights(study[space]["weights"])
+    if "train" in study:
+        _check_training(study["train"], study["nas-bench-201"])
     return study
+
+
+def _check_training(train: dict[str, Any], section: dict[str, Any]) -> None:
+    """Check that what is trained is what is scored and compared."""
+    if section["datasets"] != [train["dataset"]]:
+        raise InputError(
+            f"config: nas-bench-201.datasets: found {', '.join(section['datasets'])}, "
+            f"expected only train.dataset, {train['dataset']}"
+        )
+    if section["performance"]["epochs"] != train["recipe"]["epochs"]:
+        raise InputError(
+            f"config: nas-bench-201.performance.epochs: found {section['performance']['epochs']}, "
+            f"expected train.recipe.epochs, {train['recipe']['epochs']}"
+        )
 
 
 def _with_defaults(value: Any, rules: dict[str, Any], root: dict[str, Any]) -> Any:

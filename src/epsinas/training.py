@@ -116,9 +116,7 @@ def network_seed(architecture: str, seed: int) -> int:
     return int(np.random.SeedSequence([seed, zlib.crc32(architecture.encode())]).generate_state(1)[0])
 
 
-def train(
-    space: Space, architecture: str, data: Data, recipe: Recipe, seeds: Sequence[int]
-) -> list[Outcome]:
+def train(space: Space, architecture: str, data: Data, recipe: Recipe, seeds: Sequence[int]) -> list[Outcome]:
     """Train one network with several seeds and evaluate it on the validation and test images.
 
     The replicas, one for each seed, run side by side in one grouped network, which costs little more than one of
@@ -142,7 +140,9 @@ def train(
     accuracies = evaluate(network, data)
     seconds = (time.perf_counter() - start) / len(seeds)
     return [
-        Outcome(valid, test, loss, seconds, "ok") if np.isfinite(loss) else Outcome(np.nan, np.nan, loss, seconds, "non-finite")
+        Outcome(valid, test, loss, seconds, "ok")
+        if np.isfinite(loss)
+        else Outcome(np.nan, np.nan, loss, seconds, "non-finite")
         for valid, test, loss in zip(accuracies["valid"], accuracies["test"], losses, strict=True)
     ]
 

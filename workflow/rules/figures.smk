@@ -15,14 +15,14 @@ rule figure_1:
         performance=f"{RESULTS}/data/nas-bench-201.performance.parquet",
     output:
         expand(f"{FIGURES}/figure1.{{format}}", format=["svg", "pdf"]),
-    params:
-        datasets=NAS_BENCH_201["datasets"],
-        rows=NAS_BENCH_201["performance"],
     log:
         f"{LOGS}/figures/figure1.log",
     benchmark:
         f"{BENCHMARKS}/figures/figure1.tsv"
     conda:
         ENVIRONMENT
+    params:
+        datasets=NAS_BENCH_201["datasets"],
+        rows=NAS_BENCH_201["performance"],
     script:
         "../scripts/draw_scatter.py"

@@ -6,13 +6,13 @@ rule provenance:
         TARGETS,
     output:
         f"{RESULTS}/provenance.json",
-    params:
-        config=config,
-        command=" ".join(sys.argv),
-        folder=RESULTS,
     log:
         f"{LOGS}/provenance.log",
     conda:
         ENVIRONMENT
+    params:
+        config=config,
+        command=" ".join(sys.argv),
+        folder=RESULTS,
     script:
         "../scripts/write_provenance.py"

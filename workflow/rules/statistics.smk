@@ -6,7 +6,7 @@ TABLE_1_RUNS = expand(
     size=NAS_BENCH_201["batch_size"],
     precision=NAS_BENCH_201["precisions"],
 )
-TARGETS.append(f"{RESULTS}/tables/table1.csv")
+TARGETS.extend([f"{RESULTS}/tables/table1.csv", f"{RESULTS}/tables/table8.csv"])
 
 
 rule evaluate_scores:
@@ -15,14 +15,14 @@ rule evaluate_scores:
         performance=f"{RESULTS}/data/{{space}}.performance.parquet",
     output:
         f"{RESULTS}/statistics/{RUN}.csv",
-    params:
-        rows=lambda wildcards: config[wildcards.space]["performance"],
     log:
         f"{LOGS}/statistics/{RUN}.log",
     benchmark:
         f"{BENCHMARKS}/statistics/{RUN}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        rows=lambda wildcards: config[wildcards.space]["performance"],
     script:
         "../scripts/evaluate_scores.py"
 
@@ -40,3 +40,24 @@ rule table_1:
         ENVIRONMENT
     script:
         "../scripts/join_statistics.py"
+
+
+rule table_8:
+    input:
+        expand(
+            f"{RESULTS}/weights/nas-bench-201/{{dataset}}.csv",
+            dataset=NAS_BENCH_201["datasets"],
+        ),
+    output:
+        f"{RESULTS}/tables/table8.csv",
+    log:
+        f"{LOGS}/tables/table8.log",
+    benchmark:
+        f"{BENCHMARKS}/tables/table8.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        datasets=NAS_BENCH_201["datasets"],
+        weights=NAS_BENCH_201["weights"],
+    script:
+        "../scripts/compare_weights.py"

@@ -12,7 +12,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layer:
-    """A trainable layer: its kind (`conv`, `batch_norm` or `linear`), the shape of its weight, whether it has a bias."""
+    """A trainable layer: its kind (`conv`, `batch_norm`, `linear`), its weight's shape, whether it has a bias."""
 
     kind: str
     weight: Shape

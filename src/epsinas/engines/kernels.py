@@ -219,7 +219,7 @@ def moments(field, view, height, width, lanes):
     Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that
     a mean far larger than the deviation costs no digits.
     """
-    rectify, mode, kernel, stride, padding = view
+    padding = view[4]
     size = width * lanes
     one = field.dtype.type(1)
     row = np.empty(size, field.dtype)

@@ -22,12 +22,18 @@ PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64
 """The dtype of maps in each precision; `extended` carries a power of two beside each map."""
 
 
+_WINDOWS = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 2))
+"""Kernels and strides that `kernels` has."""
+
+
 class Node:
     """An expression: an operation, its attributes and its inputs. Nodes of one graph are equal iff identical."""
 
     __slots__ = ("attributes", "digest", "inputs", "operation", "size")
 
-    def __init__(self, operation: str, attributes: tuple, inputs: tuple["Node", ...], size: tuple[int, int], digest: bytes):
+    def __init__(
+        self, operation: str, attributes: tuple, inputs: tuple["Node", ...], size: tuple[int, int], digest: bytes
+    ):
         self.operation, self.attributes, self.inputs = operation, attributes, inputs
         self.size, self.digest = size, digest
 
@@ -138,6 +144,8 @@ class Graph:
 
     def _windowed(self, operation: str, x: Node, kernel: int, stride: int) -> Node:
         """Apply an operation over windows that maps zero to zero."""
+        if (kernel, stride) not in _WINDOWS:
+            raise NotImplementedError(f"window of {kernel}x{kernel} with stride {stride}")
         size = (output_size(x.size[0], kernel, stride), output_size(x.size[1], kernel, stride))
         return self._zero(size) if x.is_zero else self._node(operation, (kernel, stride), (x,), size)
 

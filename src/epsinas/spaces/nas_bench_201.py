@@ -80,7 +80,7 @@ class NasBench201:
         """List the 24 architectures at edit distance 1: one edge with another operation."""
         cell = self.parse(architecture)
         return [
-            self.format(cell[:edge] + (operation,) + cell[edge + 1 :])
+            self.format((*cell[:edge], operation, *cell[edge + 1 :]))
             for edge in range(len(EDGES))
             for operation in range(len(OPERATIONS))
             if operation != cell[edge]

@@ -1,0 +1,40 @@
+# Targets create the virtual environment when it is missing or out of date, then do the work.
+#
+#   make                     the embedded study: every table and figure, offline
+#   make paper MIRROR=DIR    the paper's study; without MIRROR the official files are downloaded
+#   make test | lint | benchmark | setup
+
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+MIRROR ?=
+
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+
+.PHONY: digits paper setup test lint benchmark
+
+digits: setup
+	$(SNAKEMAKE) --configfile workflow/studies/digits.yaml
+
+paper: setup
+	$(SNAKEMAKE) $(if $(MIRROR),--config mirror=$(MIRROR))
+
+setup: .venv/complete
+
+.venv/complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses=$(CORES)
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint --configfile workflow/studies/digits.yaml
+
+benchmark: setup
+	$(BIN)/python benchmarks/scoring.py

@@ -1,0 +1,118 @@
+"""Choosing the two constant weights for a new problem, without labels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from epsinas.errors import InputError
+from epsinas.scoring import score_architectures
+from epsinas.spaces import Space
+
+EXPONENTS = tuple(range(-7, 1))
+"""Powers of ten that are tried."""
+
+LIMIT = 0.1
+"""A window is taken if less than this share of the networks has no score."""
+
+
+def windows(exponents: Sequence[int] = EXPONENTS) -> list[tuple[float, float]]:
+    """List the pairs of weights in the order in which they are tried: the widest first, then from the low end.
+
+    For the exponents -2, -1, 0: (0.01, 1), (0.01, 0.1), (0.1, 1).
+    """
+    powers = [float(f"1e{exponent}") for exponent in exponents]
+    return [
+        (powers[start], powers[start + width])
+        for width in range(len(powers) - 1, 0, -1)
+        for start in range(len(powers) - width)
+    ]
+
+
+def choose_weights(
+    space: Space,
+    batch: np.ndarray,
+    rng: np.random.Generator,
+    networks: int = 100,
+    precision: str = "single",
+    exponents: Sequence[int] = EXPONENTS,
+    limit: float = LIMIT,
+) -> pd.DataFrame:
+    """Choose the widest pair of weights under which nearly all networks have a score.
+
+    This is the rule of the authors' released notebooks: exponents -7 to 0, the widest window first, then narrower
+    ones from the low end; the first for which fewer than 10 % of 100 random networks have no score. It needs
+    neither labels nor trained networks. Outputs are computed once for each weight.
+
+    Args:
+        space: the search space.
+        batch: images, as for `score_architectures`.
+        rng: draws the networks.
+        networks: how many.
+        precision: of scoring; with `extended` nearly every window passes and the widest is taken.
+        exponents: powers of ten to try, ascending.
+        limit: largest share of networks without a score, exclusive.
+
+    Returns:
+        All windows in the order of trial: `weight_low`, `weight_high`, `networks`, `archs` (with a score) and
+        `chosen`, which is true for one window, or for none where no window passes.
+
+    Raises:
+        InputError: bad batch, number of networks, or limit.
+    """
+    if not 0 < limit <= 1:
+        raise InputError(f"limit: found {limit}, expected a share above 0 and at most 1")
+    pairs = windows(exponents)
+    scores = score_architectures(space, space.sample(networks, rng), batch, pairs, precision=precision)
+    archs = np.isfinite(scores).sum(axis=0)
+    passes = networks - archs < limit * networks
+    low, high = np.array(pairs).T
+    table = pd.DataFrame({"weight_low": low, "weight_high": high, "networks": networks, "archs": archs})
+    return table.assign(chosen=passes & (np.cumsum(passes) == 1))
+
+
+def chosen_pair(table: pd.DataFrame, name: str = "weights: auto") -> tuple[float, float]:
+    """Return the chosen window of what `choose_weights` returns.
+
+    Raises:
+        InputError: no window passed; the message says which came closest.
+    """
+    chosen = table[table["chosen"]]
+    if chosen.empty:
+        best = table.loc[table["archs"].idxmax()]
+        raise InputError(
+            f"{name}: no window passes; the best, {best['weight_low']:g} {best['weight_high']:g}, "
+            f"scores {best['archs']:.0f} of {best['networks']:.0f} networks"
+        )
+    return float(chosen["weight_low"].iloc[0]), float(chosen["weight_high"].iloc[0])
+
+
+PUBLISHED = {dataset: (1e-7, 1.0) for dataset in ("cifar10", "cifar100", "ImageNet16-120")}
+"""The paper's choice for NAS-Bench-201 (Table 8)."""
+
+
+def compare_weights(tables: Mapping[str, pd.DataFrame], used: Sequence[float] | None) -> pd.DataFrame:
+    """Put the automatic choice for each dataset beside the published one and the study's (Table 8).
+
+    Args:
+        tables: by dataset, what `choose_weights` returned.
+        used: the study's weights; None where it takes the automatic choice.
+
+    Returns:
+        `dataset`, and `low` and `high` of the pairs `automatic`, `published` and `used`; with the number of random
+        networks (of `networks`) that have a score under each (`archs`). Empty where there is no such pair.
+    """
+    rows = []
+    for dataset, table in tables.items():
+        pairs = {
+            "automatic": tuple(table.loc[table["chosen"], ["weight_low", "weight_high"]].to_numpy().ravel()),
+            "published": PUBLISHED.get(dataset, ()),
+        }
+        pairs["used"] = tuple(used) if used else pairs["automatic"]
+        archs = table.set_index(["weight_low", "weight_high"])["archs"].to_dict()
+        row: dict[str, object] = {"space": "nas-bench-201", "dataset": dataset, "networks": table["networks"].iloc[0]}
+        for name, pair in pairs.items():
+            row[f"{name}_low"], row[f"{name}_high"] = pair or (None, None)
+            row[f"{name}_archs"] = archs.get(pair)
+        rows.append(row)
+    return pd.DataFrame(rows)
