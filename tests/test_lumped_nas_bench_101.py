@@ -53,7 +53,7 @@ def test_equals_the_full_width_network(draw, space, channels, side, count, expon
     # Normalisation magnifies the difference of 1e-10 by the largest magnitude over the range.
     if all(np.ptp(theirs) > 1e-3 * np.abs(theirs).max() > 1e-290 for theirs in reference):
         values = [mine.values for mine in ours]
-        assert epsilon(*values) == pytest.approx(epsilon(*reference), abs=1e-6)
+        assert epsilon(*values) == pytest.approx(epsilon(*reference), abs=1e-6, nan_ok=True)
 
 
 @pytest.mark.parametrize("weight", [1e-4, 10.0])
@@ -172,7 +172,6 @@ EQUAL = {
         architecture("01 02 13 23", "MP C3"),
     ),
     "a vertex that leads nowhere": (architecture("01 02 13", "C3 MP"), CHAIN),
-    "a convolution twice": (architecture("01 02 13 23", "C3 C3"), CHAIN),
 }
 DIFFERENT = {
     # Half of 128 channels is even; a third is 43, 43 and 42.
@@ -184,6 +183,8 @@ DIFFERENT = {
         architecture("01 02 03 14 24 34", "C3 MP MP"),
         architecture("01 02 13 23", "C3 MP"),
     ),
+    # A convolution sees half as many channels in each branch, and 1e-5 is added to another variance.
+    "a convolution twice": (architecture("01 02 13 23", "C3 C3"), CHAIN),
     "another operation": (CHAIN, CHAIN.replace(C3, C1)),
     "a direct edge": (CHAIN, architecture("01 12 02", "C3")),
 }
@@ -262,7 +263,7 @@ def test_scores_are_those_of_the_full_width_engine(batch):
         score_architectures(TINY, MIXED, batch, (1e-2, 10.0), engine=engine, precision="double")
         for engine in ("lumped", "full-width")
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_coverage_is_the_published_one(mirror):

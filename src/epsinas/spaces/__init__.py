@@ -8,8 +8,8 @@ from epsinas.spaces.nas_bench_201 import NasBench201
 __all__ = ["SPACES", "NasBench101", "NasBench201", "Space", "space"]
 
 SPACES: dict[str, type[NasBench101] | type[NasBench201]] = {
-    NasBench101.name: NasBench101,
     NasBench201.name: NasBench201,
+    NasBench101.name: NasBench101,
 }
 """Every search space by its name."""
 
