@@ -140,7 +140,7 @@ def nas_bench_101(path: str | Path) -> NasBench101:
     numbers: dict[str, int] = {}
     names: list[str] = []
     parameters = array("q")
-    runs = array("l"), array("h"), array("d"), array("d")
+    runs: tuple[array, ...] = (array("l"), array("h"), array("d"), array("d"))
     for number, content in enumerate(records(path)):
         where = f"{path.name}: record {number}"
         row = _row(content, where)

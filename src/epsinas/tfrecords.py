@@ -36,7 +36,7 @@ _TABLE = _table()
 
 
 @njit(cache=True)
-def _crc32c(content: np.ndarray, table: np.ndarray) -> int:
+def _crc32c(content: np.ndarray, table: np.ndarray) -> np.uint32:
     state = np.uint32(0xFFFFFFFF)
     for byte in content:
         state = table[(state ^ byte) & np.uint32(0xFF)] ^ (state >> np.uint32(8))

@@ -126,7 +126,7 @@ class Graph:
         ordered = sorted(counts, key=lambda node: node.digest)
         return ((self._node("linear", tuple(counts[node] for node in ordered), tuple(ordered), (1, 1)), features),)
 
-    def stages(self, xs: Runs | list[tuple[Node, int]]) -> Node:
+    def stages(self, xs: Sequence[tuple[Node, int]]) -> Node:
         """Return a node that holds these maps in order; it has an identity, but no value."""
         return self._node("stages", (), tuple(node for node, _ in xs), (1, 1))
 
@@ -185,7 +185,7 @@ def cell(space: Space, architecture: str, graph: Graph) -> Node:
     whose channels are divided differently are different functions.
     """
     ((x, _),) = graph.input(1, 8, 8)
-    outputs = []
+    outputs: list[tuple[Node, int]] = []
     for channels in space.widths:
         output = space.cell(graph, architecture, ((x, channels),), channels)
         if len(output) == 1:

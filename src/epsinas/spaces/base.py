@@ -9,9 +9,10 @@ from epsinas.operations import Operations, Tensor
 
 
 class Space(Protocol):
-    """A search space with its skeleton: architecture strings, and what their networks are."""
+    """A dataclass whose fields are the skeleton: architecture strings, and what their networks are."""
 
     name: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def widths(self) -> tuple[int, ...]:
