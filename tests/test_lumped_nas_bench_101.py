@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_lumped import assert_agree, full_width, images, outputs
+from test_lumped import LongDouble, assert_agree, full_width, images, outputs, wide_long_double
 from test_nas_bench_101 import C1, C3, CHAIN, DIRECT, MP, architecture
 
 from epsinas.engines import lumped
@@ -70,6 +70,32 @@ def test_single_precision_equals_double_precision_to_single_rounding():
         single, double = (outputs(SPACE, text, batch, 1.0, precision).values for precision in ("single", "double"))
         assert single.dtype == np.float32
         np.testing.assert_allclose(single, double, rtol=0, atol=1e-3 * np.abs(double).max())
+
+
+class Cells(LongDouble):
+    """Every layer with the constant weight, in numpy's long double."""
+
+    def max_pool(self, x, kernel, stride):
+        pad = (kernel - 1) // 2
+        padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)), constant_values=-np.inf)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
+        return windows[:, :, ::stride, ::stride].max(axis=(4, 5))
+
+    def concat(self, xs):
+        return np.concatenate(xs, axis=1)
+
+    def truncate(self, x, channels):
+        return x[:, :channels]
+
+
+@wide_long_double
+@pytest.mark.parametrize("weight", [1e-170, 1e-60, 1e-30, 0.3, 1e30, 1e170])
+@pytest.mark.parametrize("text", MIXED[1:])
+def test_extended_equals_long_double_beyond_the_range_of_double(text, weight):
+    batch = images(6, 3, 8)
+    found = outputs(TINY, text, batch, weight, "extended")
+    reference = TINY.network(Cells(weight), text, batch.astype(np.longdouble)).ravel()
+    assert_agree(np.ldexp(found.values.astype(np.longdouble), found.exponent), reference)
 
 
 def test_extended_keeps_the_score_that_single_loses():

@@ -36,7 +36,7 @@ examples:
     epsinas score nas-bench-101 --architectures - --images batch.npy --weights 1e-4 10
 
 On two cores, for 256 images of 32x32 in single precision, the whole space of NAS-Bench-201 takes about a minute,
-that of NAS-Bench-101 about an hour and a half.
+that of NAS-Bench-101 about an hour.
 """
 
 _SPACES = {

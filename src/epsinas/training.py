@@ -17,7 +17,7 @@ from epsinas.engines.counting import count
 from epsinas.engines.full_width import FullWidthNetwork
 from epsinas.errors import InputError
 from epsinas.scoring import distinct
-from epsinas.spaces import Space
+from epsinas.spaces import NasBench201
 
 SPLITS = ("train", "valid", "test")
 
@@ -116,7 +116,7 @@ def network_seed(architecture: str, seed: int) -> int:
     return int(np.random.SeedSequence([seed, zlib.crc32(architecture.encode())]).generate_state(1)[0])
 
 
-def train(space: Space, architecture: str, data: Data, recipe: Recipe, seeds: Sequence[int]) -> list[Outcome]:
+def train(space: NasBench201, architecture: str, data: Data, recipe: Recipe, seeds: Sequence[int]) -> list[Outcome]:
     """Train one network with several seeds and evaluate it on the validation and test images.
 
     The replicas, one for each seed, run side by side in one grouped network, which costs little more than one of
@@ -208,7 +208,7 @@ def evaluate(network: FullWidthNetwork, data: Data) -> dict[str, list[float]]:
     return accuracies
 
 
-def trained_by(space: Space, architectures: Sequence[str]) -> np.ndarray:
+def trained_by(space: NasBench201, architectures: Sequence[str]) -> np.ndarray:
     """Find, for each architecture, which of them is trained in its place.
 
     Networks share a training if they are the same function of the images *and of their weights*. That is a finer
@@ -252,7 +252,7 @@ class _Weighted(lumped.Graph):
         return ((node if node.is_zero else self._node("weights", (name,), (node,), node.size), count),)
 
 
-def weighted_identity(space: Space, architecture: str) -> bytes:
+def weighted_identity(space: NasBench201, architecture: str) -> bytes:
     """Return a digest that two architectures share if and only if they are equal up to the names of weights.
 
     The digest is the smallest over all ways to name the convolutions that reach the cell's output.
@@ -266,7 +266,7 @@ def weighted_identity(space: Space, architecture: str) -> bytes:
 
 
 def train_networks(
-    space: Space,
+    space: NasBench201,
     networks: pd.DataFrame,
     data: Data,
     recipe: Recipe,
@@ -295,7 +295,7 @@ def train_networks(
     return pd.DataFrame(rows)
 
 
-def choose(space: Space, networks: int | None, seed: int) -> pd.DataFrame:
+def choose(space: NasBench201, networks: int | None, seed: int) -> pd.DataFrame:
     """Choose the networks of a benchmark and say which of them are trained.
 
     Args:
