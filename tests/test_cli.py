@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from epsinas import NasBench201, __version__, score_architectures
+from epsinas import NasBench101, NasBench201, __version__, score_architectures
 from epsinas.cli import main
 from epsinas.spaces import SPACES
 
@@ -323,3 +323,47 @@ def test_version(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"epsinas {__version__}\n"
+
+
+# NAS-Bench-101.
+
+CELLS = [
+    "010001000:input,maxpool3x3,output",
+    "0110000100010000:input,conv3x3-bn-relu,conv1x1-bn-relu,output",
+    "0100:input,output",
+]
+
+
+@pytest.fixture
+def cells(arguments, tmp_path) -> list[str]:
+    """A complete command line that scores cells of NAS-Bench-101."""
+    (tmp_path / "cells.txt").write_text("\n".join(CELLS) + "\n")
+    arguments |= {"--architectures": [str(tmp_path / "cells.txt")], "--weights": ["1e-2", "10"]}
+    return ["score", "nas-bench-101", *command(arguments)[2:]]
+
+
+def test_cells_of_nas_bench_101_are_scored(capsys, cells, images):
+    assert main(cells) == 0
+    header, *body = rows(capsys.readouterr().out)
+    assert header == ["architecture", "score"]
+    # Their commas do not separate columns.
+    assert [architecture for architecture, _ in body] == CELLS
+    scores = score_architectures(NasBench101(), CELLS, images, (1e-2, 10.0))
+    np.testing.assert_array_equal([float(score or "nan") for _, score in body], scores)
+    assert np.isfinite(scores).all()
+
+
+def test_a_bad_cell_of_nas_bench_101_is_named_with_its_line(capsys, cells, tmp_path):
+    (tmp_path / "cells.txt").write_text(f"{CELLS[0]}\n0110:input,output\n")
+    assert main(cells) == 2
+    assert capsys.readouterr().err == (
+        f"epsinas: {tmp_path / 'cells.txt'}, line 2: found an edge from vertex 1 to vertex 0, "
+        "expected edges to later vertices only\n"
+    )
+
+
+def test_all_is_the_whole_space_of_nas_bench_101(capsys, cells, monkeypatch):
+    monkeypatch.setattr(SPACES["nas-bench-101"], "architectures", lambda space: iter(CELLS[::-1]))
+    cells[cells.index("--architectures") + 1] = "all"
+    assert main(cells) == 0
+    assert [architecture for architecture, _ in rows(capsys.readouterr().out)[1:]] == CELLS[::-1]

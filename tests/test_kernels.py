@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from epsinas.engines import kernels
-from epsinas.engines.kernels import MEAN, SUM
+from epsinas.engines.kernels import MAX, MEAN, SUM
 
 # rectify, mode, kernel, stride, padding
 VIEWS = {
@@ -18,6 +18,11 @@ VIEWS = {
     "3x3 mean of relu": (1, MEAN, 3, 1, 1),
     "2x2 mean, stride 2": (0, MEAN, 2, 2, 0),
     "2x2 mean of relu, stride 2": (1, MEAN, 2, 2, 0),
+    "3x3 maximum": (0, MAX, 3, 1, 1),
+    "3x3 maximum of relu": (1, MAX, 3, 1, 1),
+    "3x3 maximum, stride 2": (0, MAX, 3, 2, 1),
+    "2x2 maximum, stride 2": (0, MAX, 2, 2, 0),
+    "2x2 maximum of relu, stride 2": (1, MAX, 2, 2, 0),
 }
 # Height, width, lanes, blocks.
 LAYOUTS = [(1, 1, 3, 2), (2, 2, 1, 1), (3, 3, 4, 1), (4, 4, 2, 3), (8, 8, 5, 1), (4, 8, 1, 4), (3, 2, 3, 1)]
@@ -40,6 +45,8 @@ def expected(images: np.ndarray, view: tuple[int, ...]) -> np.ndarray:
     x = x.relu() if rectify else x
     if mode == MEAN:
         x = functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
+    elif mode == MAX:
+        x = functional.max_pool2d(x, kernel, stride, padding)
     else:
         x = functional.conv2d(x, torch.ones((1, 1, kernel, kernel), dtype=x.dtype), stride=stride, padding=padding)
     return x[:, 0].numpy()
@@ -129,6 +136,24 @@ def test_sums_of_small_integers_are_exact():
         np.testing.assert_array_equal(out, wanted)
 
 
+def test_padding_is_never_the_largest():
+    images = -1 - np.abs(random_images((4, 4, 2, 2), np.float64))
+    for name in ("3x3 maximum", "3x3 maximum, stride 2", "2x2 maximum, stride 2"):
+        wanted = interleave(expected(images, VIEWS[name]), 2)
+        out, _ = combine([interleave(images, 2)], [VIEWS[name]], [1.0], 0.0, wanted.shape, 2)
+        np.testing.assert_array_equal(out, wanted)
+        assert (out <= -1).all()
+
+
+@pytest.mark.parametrize("name", ["3x3 maximum", "3x3 maximum of relu"])
+def test_infinity_passes_through_a_maximum(name):
+    images = np.zeros((1, 4, 4))
+    images[0, 0, 0], images[0, 3, 3] = np.inf, -np.inf
+    out, largest = combine([interleave(images, 1)], [VIEWS[name]], [1.0], 0.0, (1, 4, 4), 1)
+    np.testing.assert_array_equal(out, expected(images, VIEWS[name]))
+    assert largest == np.inf
+
+
 def test_largest_is_zero_for_zeros_alone():
     images = -np.abs(random_images((4, 4, 2, 2), np.float32))
     out, largest = combine([interleave(images, 2)], [VIEWS["relu"]], [1.0], 0.0, (2, 4, 8), 2)
@@ -137,7 +162,7 @@ def test_largest_is_zero_for_zeros_alone():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["plain", "relu", "3x3 sum of relu", "3x3 mean of relu"])
+@pytest.mark.parametrize("name", ["plain", "relu", "3x3 sum of relu", "3x3 mean of relu", "3x3 maximum of relu"])
 def test_nan_passes_through(name, dtype):
     images = random_images((4, 4, 2, 2), dtype)
     images[3, 0, 1] = np.nan

@@ -11,11 +11,12 @@ from epsinas.errors import InputError
 from epsinas.evaluation import evaluate
 from epsinas.metric import epsilon
 from epsinas.scoring import score, score_architectures
-from epsinas.spaces import NasBench201, space
+from epsinas.spaces import NasBench101, NasBench201, space
 
 __version__ = version("epsinas")
 __all__ = [
     "InputError",
+    "NasBench101",
     "NasBench201",
     "__version__",
     "epsilon",

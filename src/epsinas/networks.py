@@ -8,12 +8,10 @@ import pandas as pd
 from epsinas.engines.counting import count
 from epsinas.errors import InputError
 from epsinas.scoring import check_weights, distinct, engine, score_architectures, score_pairs
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 
-def describe(
-    space: NasBench201, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)
-) -> pd.DataFrame:
+def describe(space: Space, architectures: pd.DataFrame, image: tuple[int, int, int] = (3, 32, 32)) -> pd.DataFrame:
     """Add what is known of each network before it is scored.
 
     Args:
@@ -58,7 +56,7 @@ def first_networks(networks: pd.DataFrame, subset: int | None) -> pd.DataFrame:
 
 
 def score_table(
-    space: NasBench201,
+    space: Space,
     networks: pd.DataFrame,
     batch: np.ndarray,
     pairs: Sequence[tuple[float, float]],
@@ -84,7 +82,7 @@ def score_table(
 
 
 def score_draws(
-    space: NasBench201,
+    space: Space,
     networks: pd.DataFrame,
     batches: Sequence[np.ndarray],
     pair: tuple[float, float],

@@ -29,8 +29,17 @@ class Operations(Protocol[Tensor]):
     def avg_pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
         """Average over windows, padding `(kernel - 1) // 2` that is not counted."""
 
+    def max_pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
+        """Take the maximum over windows, padding `(kernel - 1) // 2` that never wins."""
+
     def add(self, xs: Sequence[Tensor]) -> Tensor:
         """Sum tensors of one shape."""
+
+    def concat(self, xs: Sequence[Tensor]) -> Tensor:
+        """Join tensors of one image size along the channels."""
+
+    def truncate(self, x: Tensor, channels: int) -> Tensor:
+        """Keep the first `channels` channels."""
 
     def zeros(self, x: Tensor) -> Tensor:
         """Return zeros of the shape of `x`."""

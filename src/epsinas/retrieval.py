@@ -339,6 +339,21 @@ def _nas_bench_201(kind: str) -> Callable[[Sequence[Path], Path], None]:
     return convert
 
 
+def _nas_bench_101(kind: str) -> Callable[[Sequence[Path], Path], None]:
+    """Return the converter to one of NAS-Bench-101's tables; both are kept in the cache, as for NAS-Bench-201."""
+
+    def convert(paths: Sequence[Path], target: Path) -> None:
+        tables = paths[0].with_suffix(".tables")
+        with _locked(paths[0].with_name(f".{paths[0].name}.lock")):
+            if not (tables / "performance.parquet").exists():
+                converted = converters.nas_bench_101(paths[0])
+                write_architectures(converted.architectures, tables / "architectures.parquet")
+                write_performance(converted.performance, tables / "performance.parquet")
+        shutil.copyfile(tables / f"{kind}.parquet", target)
+
+    return convert
+
+
 def _from_archive(converter: Callable[[Path], Images]) -> Callable[[Sequence[Path], Path], None]:
     return _from_files(lambda paths: converter(paths[0]))
 
@@ -357,6 +372,13 @@ _NAS_BENCH_201 = RawFile(
     "md5",
     "096897",
     4_700_000_000,
+)
+_NAS_BENCH_101 = RawFile(
+    "nasbench_only108.tfrecord",
+    "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord",
+    "sha256",
+    "4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
+    499_000_000,
 )
 _CIFAR_10 = RawFile(
     "cifar-10-python.tar.gz",
@@ -400,6 +422,8 @@ SOURCES: dict[str, Source] = {
         Source("nas-bench-201.architectures.parquet", (_NAS_BENCH_201,), _nas_bench_201("architectures"), "MIT"),
         Source("nas-bench-201.performance.parquet", (_NAS_BENCH_201,), _nas_bench_201("performance"), "MIT"),
         Source("nas-bench-201.training-cost.parquet", (_NAS_BENCH_201,), _nas_bench_201("training_cost"), "MIT"),
+        Source("nas-bench-101.architectures.parquet", (_NAS_BENCH_101,), _nas_bench_101("architectures"), "Apache-2.0"),
+        Source("nas-bench-101.performance.parquet", (_NAS_BENCH_101,), _nas_bench_101("performance"), "Apache-2.0"),
         Source("cifar10.npz", (_CIFAR_10,), _from_archive(converters.cifar10), None),
         Source("cifar100.npz", (_CIFAR_100,), _from_archive(converters.cifar100), None),
         Source(

@@ -14,7 +14,7 @@ import numpy as np
 
 from epsinas.errors import InputError
 from epsinas.metric import epsilon, normalise
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class Engine(Protocol):
 class LumpedEngine:
     """Outputs by the lumped interpreter; see `epsinas.engines.lumped`."""
 
-    def __init__(self, space: NasBench201, batch: np.ndarray, precision: str):
+    def __init__(self, space: Space, batch: np.ndarray, precision: str):
         from epsinas.engines import lumped
 
         self._space, self._image = space, batch.shape[1:]
@@ -62,7 +62,7 @@ class FullWidthEngine:
     are equal, but ten of them would differ in their last digits, and so would what `masked` leaves out.
     """
 
-    def __init__(self, space: NasBench201, batch: np.ndarray, precision: str):
+    def __init__(self, space: Space, batch: np.ndarray, precision: str):
         import torch
 
         if precision not in ("single", "double"):
@@ -86,7 +86,7 @@ class FullWidthEngine:
             return network(self._batch).numpy().ravel()
 
 
-def engine(name: str, space: NasBench201, batch: np.ndarray, precision: str = "single") -> Engine:
+def engine(name: str, space: Space, batch: np.ndarray, precision: str = "single") -> Engine:
     """Return an engine on one batch.
 
     Args:
@@ -161,7 +161,7 @@ def score_pairs(
 
 
 def score_architectures(
-    space: NasBench201,
+    space: Space,
     architectures: Iterable[str],
     batch: np.ndarray,
     weights: tuple[float, float] | Sequence[tuple[float, float]],
@@ -213,7 +213,7 @@ def score_architectures(
     return scores[:, 0] if single else scores
 
 
-def distinct(space: NasBench201, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Find the architectures whose constant-weight networks are the same function.
 
     Returns:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from epsinas.errors import InputError
 from epsinas.scoring import score_architectures
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 EXPONENTS = tuple(range(-7, 1))
 """Powers of ten that are tried."""
@@ -30,7 +30,7 @@ def windows(exponents: Sequence[int] = EXPONENTS) -> list[tuple[float, float]]:
 
 
 def choose_weights(
-    space: NasBench201,
+    space: Space,
     batch: np.ndarray,
     rng: np.random.Generator,
     networks: int = 100,

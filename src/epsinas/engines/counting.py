@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from epsinas.operations import output_size
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 Shape = tuple[int, ...]
 
@@ -55,9 +55,21 @@ class Counting:
         """Shrink the image."""
         return (x[0], *(output_size(side, kernel, stride) for side in x[1:]))
 
+    def max_pool(self, x: Shape, kernel: int, stride: int) -> Shape:
+        """Shrink the image."""
+        return self.avg_pool(x, kernel, stride)
+
     def add(self, xs: Sequence[Shape]) -> Shape:
         """Keep the shape."""
         return xs[0]
+
+    def concat(self, xs: Sequence[Shape]) -> Shape:
+        """Add the channels up."""
+        return (sum(x[0] for x in xs), *xs[0][1:])
+
+    def truncate(self, x: Shape, channels: int) -> Shape:
+        """Drop channels."""
+        return (channels, *x[1:])
 
     def zeros(self, x: Shape) -> Shape:
         """Keep the shape."""
@@ -84,14 +96,14 @@ class Counts:
     layers: int
 
 
-def layers(space: NasBench201, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
+def layers(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
     """Run the counting interpreter over one network on images of shape (channels, height, width)."""
     counting = Counting()
     space.network(counting, architecture, image)
     return counting
 
 
-def count(space: NasBench201, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
+def count(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
     """Count a network's parameters, FLOPs (two for a multiplication and addition), convolutions and layers.
 
     Edges that reach nothing count too, as in the benchmark: for NAS-Bench-201 and ten classes the parameters are

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from epsinas.engines.counting import Shape, layers
 from epsinas.operations import EPSILON, padding
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 Initialiser = Callable[[str, Tensor, Tensor | None], None]
 """Fills a layer's weight and bias (None where it has none) in place, given its kind."""
@@ -61,9 +61,21 @@ class FullWidth:
         """Average over windows without counting the padding."""
         return functional.avg_pool2d(x, kernel, stride, padding(kernel), count_include_pad=False)
 
+    def max_pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
+        """Take the maximum over windows, the padding being minus infinity."""
+        return functional.max_pool2d(x, kernel, stride, padding(kernel))
+
     def add(self, xs: Sequence[Tensor]) -> Tensor:
         """Sum in the order given."""
         return sum(xs[1:], start=xs[0])
+
+    def concat(self, xs: Sequence[Tensor]) -> Tensor:
+        """Join the channels of each replica."""
+        return torch.cat([x.unflatten(1, (self.replicas, -1)) for x in xs], dim=2).flatten(1, 2)
+
+    def truncate(self, x: Tensor, channels: int) -> Tensor:
+        """Keep the first channels of each replica."""
+        return x.unflatten(1, (self.replicas, -1))[:, :, :channels].flatten(1, 2)
 
     def zeros(self, x: Tensor) -> Tensor:
         """Return zeros of the shape of `x`."""
@@ -98,7 +110,7 @@ class FullWidthNetwork(nn.Module):
 
     def __init__(
         self,
-        space: NasBench201,
+        space: Space,
         architecture: str,
         image: Shape,
         initialise: Initialiser | Sequence[Initialiser],

@@ -4,14 +4,15 @@ A map is an array (blocks, height, width * lanes): the batch is cut into blocks 
 of a block's images are interleaved, so that every loop below runs over long contiguous rows whatever the size of
 the image, and a window's shift by one column is a shift by `lanes` entries.
 
-A *view* of a map is what a layer makes of it without storing it: rectified or not, then summed or averaged over
-windows. It is five integers: rectify (0 or 1), mode (SUM or MEAN), kernel (1, 2 or 3), stride, padding.
+A *view* of a map is what a layer makes of it without storing it: rectified or not, then summed, averaged or the
+largest taken over windows. It is five integers: rectify (0 or 1), mode (SUM, MEAN or MAX), kernel (1, 2 or 3),
+stride, padding. Padding is zero in a sum, not counted in a mean, and never the largest.
 """
 
 import numpy as np
 from numba import njit
 
-SUM, MEAN = 0, 1
+SUM, MEAN, MAX = 0, 1, 2
 
 # Fused multiply-adds and -0.0 == 0.0 are all the freedom that the compiler gets: no reordering of sums.
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
@@ -58,6 +59,56 @@ def _add_span(row, column, start, stop, lanes, coefficient):
 
 
 @njit(**_OPTIONS)
+def _larger(a, b):
+    """Return the larger number, or NaN if there is one, as torch's pooling does."""
+    return b if (b > a) | (b != b) else a
+
+
+@njit(**_OPTIONS)
+def _max_rows(out, first, second, third, rectify):
+    """Write the largest of three rows, rectified or not."""
+    zero = out.dtype.type(0)
+    for i in range(out.size):
+        out[i] = _larger(_larger(first[i], second[i]), third[i])
+    if rectify:
+        for i in range(out.size):
+            out[i] = zero if out[i] < zero else out[i]
+
+
+@njit(**_OPTIONS)
+def _add_maxima(row, left, middle, right, coefficient):
+    """Add `coefficient` times the largest of three columns to `row`."""
+    for i in range(row.size):
+        row[i] += coefficient * _larger(_larger(left[i], middle[i]), right[i])
+
+
+@njit(**_OPTIONS)
+def _add_max_view(row, image, y, view, coefficient, lanes, column):
+    """Do what `_add_view` does, for a view of mode MAX."""
+    rectify, _, kernel, stride, padding = view
+    height, size = image.shape
+    top = y * stride - padding
+    last = min(top + kernel, height) - 1
+    border = padding * lanes
+    column[:border] = -np.inf
+    column[border + size :] = -np.inf
+    # A row taken twice changes nothing, so one of the window's own stands in for a row of padding.
+    _max_rows(column[border : border + size], image[max(top, 0)], image[min(top + 1, last)], image[last], rectify)
+    if stride == 1 and kernel == 3:
+        _add_maxima(row, column[:size], column[lanes : lanes + size], column[2 * lanes :], coefficient)
+        return
+    for x in range(row.size // lanes):
+        left = x * stride * lanes
+        _add_maxima(
+            row[x * lanes : (x + 1) * lanes],
+            column[left : left + lanes],
+            column[left + lanes : left + 2 * lanes],
+            column[left + (kernel - 1) * lanes : left + kernel * lanes],
+            coefficient,
+        )
+
+
+@njit(**_OPTIONS)
 def _add_view(row, image, y, view, coefficient, lanes, column, nothing):
     """Add `coefficient` times row y of a view of one block to `row`.
 
@@ -73,6 +124,9 @@ def _add_view(row, image, y, view, coefficient, lanes, column, nothing):
         else:
             for i in range(row.size):
                 row[i] += coefficient * source[i]
+        return
+    if mode == MAX:
+        _add_max_view(row, image, y, view, coefficient, lanes, column)
         return
     height, size = image.shape
     width = size // lanes

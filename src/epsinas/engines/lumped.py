@@ -16,7 +16,7 @@ import numpy as np
 from epsinas.engines import kernels
 from epsinas.errors import InputError
 from epsinas.operations import EPSILON, output_size, padding
-from epsinas.spaces import NasBench201
+from epsinas.spaces import Space
 
 PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
 """The dtype of maps in each precision; `extended` carries a power of two beside each map."""
@@ -64,7 +64,7 @@ class Graph:
     def conv(self, x: Runs, channels: int, kernel: int, stride: int = 1) -> Runs:
         """Sum the channels, then the window; all output channels are the same."""
         total = self._sum(x)
-        return ((self._linear_map("conv", (kernel, stride), total, kernel, stride), channels),)
+        return ((self._windowed("conv", total, kernel, stride), channels),)
 
     def batch_norm(self, x: Runs) -> Runs:
         """Normalise each map."""
@@ -76,7 +76,11 @@ class Graph:
 
     def avg_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
         """Average each map over windows."""
-        return tuple((self._linear_map("avg_pool", (kernel, stride), node, kernel, stride), count) for node, count in x)
+        return tuple((self._windowed("avg_pool", node, kernel, stride), count) for node, count in x)
+
+    def max_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
+        """Take the maximum of each map over windows."""
+        return tuple((self._windowed("max_pool", node, kernel, stride), count) for node, count in x)
 
     def add(self, xs: Sequence[Runs]) -> Runs:
         """Add maps over the common refinement of the runs."""
@@ -88,7 +92,20 @@ class Graph:
             remaining = [
                 ([(runs[0][0], runs[0][1] - count)] if runs[0][1] > count else []) + runs[1:] for runs in remaining
             ]
-        return tuple(result)
+        return _joined(result)
+
+    def concat(self, xs: Sequence[Runs]) -> Runs:
+        """Put the runs one after the other."""
+        return _joined([run for x in xs for run in x])
+
+    def truncate(self, x: Runs, channels: int) -> Runs:
+        """Keep the first runs."""
+        kept, left = [], channels
+        for node, count in x:
+            if left > 0:
+                kept.append((node, min(count, left)))
+            left -= count
+        return tuple(kept)
 
     def zeros(self, x: Runs) -> Runs:
         """Return the empty sum."""
@@ -106,7 +123,12 @@ class Graph:
                 counts[node] = counts.get(node, 0) + count
         if not counts:
             return ((self._zero((1, 1)), features),)
-        return ((self._node("linear", tuple(counts.values()), tuple(counts), (1, 1)), features),)
+        ordered = sorted(counts, key=lambda node: node.digest)
+        return ((self._node("linear", tuple(counts[node] for node in ordered), tuple(ordered), (1, 1)), features),)
+
+    def stages(self, xs: Sequence[tuple[Node, int]]) -> Node:
+        """Return a node that holds these maps in order; it has an identity, but no value."""
+        return self._node("stages", (), tuple(node for node, _ in xs), (1, 1))
 
     def _sum(self, terms: Sequence[tuple[Node, int]]) -> Node:
         """Return the sum of maps with multiplicities; nested sums are opened, equal maps joined."""
@@ -120,11 +142,12 @@ class Graph:
         ordered = sorted(counts, key=lambda node: node.digest)
         return self._node("sum", tuple(counts[node] for node in ordered), tuple(ordered), terms[0][0].size)
 
-    def _linear_map(self, operation: str, attributes: tuple, x: Node, kernel: int, stride: int) -> Node:
+    def _windowed(self, operation: str, x: Node, kernel: int, stride: int) -> Node:
+        """Apply an operation over windows that maps zero to zero."""
         if (kernel, stride) not in _WINDOWS:
             raise NotImplementedError(f"window of {kernel}x{kernel} with stride {stride}")
         size = (output_size(x.size[0], kernel, stride), output_size(x.size[1], kernel, stride))
-        return self._zero(size) if x.is_zero else self._node(operation, attributes, (x,), size)
+        return self._zero(size) if x.is_zero else self._node(operation, (kernel, stride), (x,), size)
 
     def _absorbing(self, operation: str, x: Node, size: tuple[int, int] | None = None) -> Node:
         """Apply an operation that maps zero to zero."""
@@ -144,19 +167,39 @@ class Graph:
         return node
 
 
-def cell(space: NasBench201, architecture: str, graph: Graph) -> Node:
-    """Return the output node of one cell on an input of two channels, in the given graph."""
+def _joined(runs: Sequence[tuple[Node, int]]) -> Runs:
+    """Make one run of neighbours with the same map."""
+    result: list[tuple[Node, int]] = []
+    for node, count in runs:
+        if result and result[-1][0] is node:
+            count += result.pop()[1]
+        result.append((node, count))
+    return tuple(result)
+
+
+def cell(space: Space, architecture: str, graph: Graph) -> Node:
+    """Return a node, in the given graph, that says what one cell makes of an input of one map.
+
+    It is the output map if there is one. Otherwise it holds the maps and how many channels each of them has in
+    the cells of every stage: what follows a cell looks at every map by itself and adds channels up, and cells
+    whose channels are divided differently are different functions.
+    """
     ((x, _),) = graph.input(1, 8, 8)
-    ((output, _),) = space.cell(graph, architecture, ((x, 2),), 2)
-    return output
+    outputs: list[tuple[Node, int]] = []
+    for channels in space.widths:
+        output = space.cell(graph, architecture, ((x, channels),), channels)
+        if len(output) == 1:
+            return output[0][0]
+        outputs += graph.linear(graph.global_avg_pool(output), 1)
+    return graph.stages(outputs)
 
 
-def identity(space: NasBench201, architecture: str) -> bytes:
+def identity(space: Space, architecture: str) -> bytes:
     """Return a digest of the cell's graph: networks of one space with equal digests are the same function."""
     return cell(space, architecture, Graph()).digest
 
 
-def build(space: NasBench201, architecture: str, image: tuple[int, int, int]) -> Node:
+def build(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
     """Return the output node of one network in a graph of its own, for images of (channels, height, width)."""
     graph = Graph()
     ((output, _),) = space.network(graph, architecture, graph.input(*image))
@@ -281,13 +324,17 @@ class Lumped:
     def _avg_pool(self, node: Node, inputs: list[Form], weight: float) -> Form:
         return self._window(inputs[0], kernels.MEAN, node)
 
+    def _max_pool(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        return self._window(inputs[0], kernels.MAX, node)
+
     def _window(self, form: Form, mode: int, node: Node) -> Form:
-        """Sum or average over windows: a view, if the input is an unwindowed view of one field."""
+        """Sum, average or take the maximum over windows: a view, if the input is an unwindowed view of one field."""
         if not form.terms:
             return ZERO
-        # Zero padding pads the map and not the form, so a constant may only pass where padding does not count.
         is_view = len(form.terms) == 1 and form.terms[0][1] in (_PLAIN, _RECTIFIED)
-        if not is_view or (mode == kernels.SUM and form.constant):
+        # Zero padding pads the map and not the form, so a constant may only pass where padding does not count.
+        passes = form.constant == 0 if mode == kernels.SUM else mode == kernels.MEAN or form.terms[0][0] > 0
+        if not (is_view and passes):
             self._store(form, node.inputs[0].size)
             if not form.terms:
                 return ZERO

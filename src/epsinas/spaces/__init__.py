@@ -1,13 +1,20 @@
 """Search spaces: each describes its networks once, against `epsinas.operations`."""
 
 from epsinas.errors import InputError
+from epsinas.spaces.base import Space
+from epsinas.spaces.nas_bench_101 import NasBench101
 from epsinas.spaces.nas_bench_201 import NasBench201
 
-SPACES = {NasBench201.name: NasBench201}
+__all__ = ["SPACES", "NasBench101", "NasBench201", "Space", "space"]
+
+SPACES: dict[str, type[NasBench101] | type[NasBench201]] = {
+    NasBench201.name: NasBench201,
+    NasBench101.name: NasBench101,
+}
 """Every search space by its name."""
 
 
-def space(name: str, **skeleton: int) -> NasBench201:
+def space(name: str, **skeleton: int) -> Space:
     """Return the search space called `name`, with the given skeleton (its dataclass fields).
 
     Raises:

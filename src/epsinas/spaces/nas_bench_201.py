@@ -6,6 +6,7 @@ Source: Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducibl
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,7 +36,12 @@ class NasBench201:
     channels: int = 16
     cells: int = 5
     classes: int = 10
-    name = "nas-bench-201"
+    name: ClassVar[str] = "nas-bench-201"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the cells of each stage."""
+        return (self.channels, 2 * self.channels, 4 * self.channels)
 
     def parse(self, architecture: str) -> Cell:
         """Read an architecture string such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|`.
