@@ -48,7 +48,7 @@ class LumpedEngine:
 
 
 @functools.lru_cache(maxsize=1)
-def _graph(space: NasBench201, architecture: str, image: tuple[int, int, int]) -> Node:
+def _graph(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
     """Keep the last network's graph, for other weights and for other batches of the same shape."""
     from epsinas.engines import lumped
 
