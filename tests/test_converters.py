@@ -367,7 +367,7 @@ def test_links_in_an_archive_are_not_followed(tmp_path):
     assert refusal(converters.cifar100, tmp_path / "link.tar.gz").startswith("link.tar.gz")
 
 
-@pytest.mark.parametrize("content", [b"text", gzip.compress(b"no archive"), b""])
+@pytest.mark.parametrize("content", [b"text", gzip.compress(b"no archive"), b""], ids=["text", "gzip", "empty"])
 def test_a_file_that_is_no_archive_is_named(tmp_path, content):
     path = tmp_path / "file.tar.gz"
     path.write_bytes(content)
