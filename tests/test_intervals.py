@@ -39,3 +39,8 @@ def test_arguments_out_of_range():
         prediction_interval([1, 2], 1)
     with pytest.raises(InputError, match="runs: found 0, expected at least 1"):
         repeated_mean_interval(1, 1, 0)
+
+
+def test_cut_off_at_the_bounds():
+    # 0.5 +- 12.706 * 0.7071 * 1.2247 = 0.5 +- 11.0
+    assert prediction_interval([0.0, 1.0], bounds=(-1.0, np.inf)) == (-1.0, pytest.approx(11.504, abs=1e-3))

@@ -10,6 +10,9 @@ from epsinas.errors import InputError
 
 SIX = ("spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5")
 
+RANGES = dict(zip(SIX, [(-1.0, 1.0)] * 4 + [(0.0, 100.0), (0.0, np.inf)], strict=True))
+"""Smallest and largest value of each."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -102,7 +102,8 @@ def search_curves(curves: pd.DataFrame) -> Figure:
             axes[1, column].set_xlabel("trained networks")
         for row, algorithm in enumerate(algorithms.values()):
             axes[row, 0].set_ylabel(f"{algorithm}:\nbest test accuracy (%)")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        columns = 4 if axes.shape[1] > 1 else 2
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
         return figure
 
 

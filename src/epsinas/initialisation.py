@@ -9,7 +9,7 @@ import torch
 
 from epsinas.engines.full_width import FullWidthNetwork
 from epsinas.errors import InputError
-from epsinas.evaluation import SIX, evaluate
+from epsinas.evaluation import RANGES, SIX, evaluate
 from epsinas.initialisers import random
 from epsinas.intervals import prediction_interval
 from epsinas.metric import epsilon
@@ -159,7 +159,7 @@ def initialisation_table(statistics: pd.DataFrame, printed: bool) -> pd.DataFram
         row = {"dataset": dataset, "initialisation": name, "draws": len(run)}
         row |= {column: int(run.loc[run["draw"].idxmin(), column]) for column in ("networks", "archs")}
         for score in SIX:
-            low, high = prediction_interval(run[score])
+            low, high = prediction_interval(run[score], bounds=RANGES[score])
             row |= {
                 score: run[score].mean(),
                 f"{score}_sd": run[score].std(),

@@ -7,7 +7,9 @@ from scipy import stats
 from epsinas.errors import InputError
 
 
-def prediction_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+def prediction_interval(
+    values: ArrayLike, confidence: float = 0.95, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float]:
     """Interval that one more value from the same normal distribution falls into with the given probability.
 
     mean +- t((1 + confidence) / 2, n - 1) * sd * sqrt(1 + 1 / n), with sd the sample standard deviation (n - 1 in
@@ -18,6 +20,7 @@ def prediction_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[fl
         values: (n,) float, such as one evaluation score for each random batch; values that are not finite are left
             out.
         confidence: probability that the next value lies inside, between 0 and 1.
+        bounds: of the values; the interval is cut off there.
 
     Returns:
         The lower and the upper end, both NaN with fewer than two values.
@@ -33,7 +36,7 @@ def prediction_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[fl
     if count < 2:
         return float("nan"), float("nan")
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * known.std(ddof=1) * np.sqrt(1 + 1 / count))
-    return float(known.mean()) - half, float(known.mean()) + half
+    return max(float(known.mean()) - half, bounds[0]), min(float(known.mean()) + half, bounds[1])
 
 
 def repeated_mean_interval(mean: float, deviation: float, runs: int) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from epsinas.errors import InputError
-from epsinas.evaluation import SIX, evaluate
+from epsinas.evaluation import RANGES, SIX, evaluate
 from epsinas.intervals import prediction_interval
 
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "Digits"}
@@ -94,7 +94,7 @@ def with_intervals(draws: pd.DataFrame) -> pd.DataFrame:
     for _, run in draws.groupby(identity, sort=False):
         shown = run.loc[run["draw"].idxmin()].to_dict()
         for name in SIX:
-            shown[f"{name}_low"], shown[f"{name}_high"] = prediction_interval(run[name])
+            shown[f"{name}_low"], shown[f"{name}_high"] = prediction_interval(run[name], bounds=RANGES[name])
         rows.append(shown | {"draws": run["draw"].nunique()})
     return pd.DataFrame(rows)
 
