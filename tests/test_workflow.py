@@ -24,7 +24,7 @@ DATASETS = ["cifar10", "toy"]
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of the workflow, so that runs neither share nor leave anything."""
-    for name in ("workflow", "envs"):
+    for name in ("workflow", "envs", "profiles"):
         shutil.copytree(PROJECT / name, tmp_path / name)
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(PROJECT / name, tmp_path / name)
@@ -75,7 +75,7 @@ def study(mirror, **changes):
 
 def start(checkout, config, *arguments):
     (checkout / "study.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "study.yaml"]
     return subprocess.Popen(
         command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -142,7 +142,7 @@ def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
     process = start(checkout, config, target)
     chunks = checkout / Path(target).with_suffix("")
     deadline = time.monotonic() + 120
-    while len(list(chunks.glob("*.parquet"))) < 3 and time.monotonic() < deadline:
+    while len(list(chunks.glob("*.parquet"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -138,6 +138,10 @@ def size_chunks(size):
 
 # Table 1: all networks. Its first precision is the published one, of which the draws show the scatter.
 WHOLE_RUNS = [
-    *runs(draw=range(NAS_BENCH_201["draws"])),
-    *runs(precision=NAS_BENCH_201["precisions"][1:]),
+    run
+    for dataset in NAS_BENCH_201["datasets"]
+    for run in (
+        *runs(datasets=dataset, draw=range(NAS_BENCH_201["draws"])),
+        *runs(datasets=dataset, precision=NAS_BENCH_201["precisions"][1:]),
+    )
 ]
