@@ -73,7 +73,9 @@ def test_the_first_draw_with_the_interval_of_all(performance):
     assert len(draws) == 4
     rho = draws["spearman_global"][:3]
     assert table["spearman_global"][0] == rho[0]
-    assert (table["spearman_global_low"][0], table["spearman_global_high"][0]) == prediction_interval(rho, bounds=(-1, 1))
+    assert (table["spearman_global_low"][0], table["spearman_global_high"][0]) == prediction_interval(
+        rho, bounds=(-1, 1)
+    )
     assert np.isnan(table["spearman_global_low"][1])
 
 
