@@ -4,8 +4,9 @@ from epsinas.errors import InputError
 from epsinas.spaces.base import Space
 from epsinas.spaces.nas_bench_101 import NasBench101
 from epsinas.spaces.nas_bench_201 import NasBench201
+from epsinas.spaces.nas_bench_nlp import NasBenchNLP
 
-__all__ = ["SPACES", "NasBench101", "NasBench201", "Space", "space"]
+__all__ = ["SPACES", "NasBench101", "NasBench201", "NasBenchNLP", "Space", "space"]
 
 SPACES: dict[str, type[NasBench101] | type[NasBench201]] = {
     NasBench201.name: NasBench201,
