@@ -34,7 +34,7 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow
-	for study in digits digits-training paper-complete; do \
+	for study in digits digits-training; do \
 		$(BIN)/snakemake --lint --configfile workflow/studies/$$study.yaml || exit 1; \
 	done
 

@@ -83,9 +83,12 @@ def test_scores_do_not_depend_on_the_chunks(batch):
 def test_sample():
     networks = pd.DataFrame({"index": np.arange(30)})
     first, second = sample_networks(networks, 10, 0), sample_networks(networks, 10, 0)
-    assert first["index"].tolist() == second["index"].tolist() == sorted(set(first["index"]))
-    assert len(first) == 10
-    assert sample_networks(networks, None, 0) is networks
+    assert first["index"].tolist() == second["index"].tolist()
+    assert len(set(first["index"])) == 10
+    everything = sample_networks(networks, None, 0)["index"].tolist()
+    assert everything[:10] == first["index"].tolist()
+    assert sorted(everything) == networks["index"].tolist()
+    assert everything != sample_networks(networks, None, 1)["index"].tolist()
     with pytest.raises(InputError, match="networks: found 30 in the table, expected at least 31"):
         sample_networks(networks, 31, 0)
 

@@ -75,16 +75,17 @@ def network_generator(seed: int, draw: int, network: int) -> torch.Generator:
 
 
 def sample_networks(networks: pd.DataFrame, count: int | None, seed: int) -> pd.DataFrame:
-    """Return a seeded random sample of networks, in the order of the table; all of them if `count` is None.
+    """Return a seeded random sample of networks in random order, all of them if `count` is None.
+
+    A smaller sample is the beginning of a larger one.
 
     Raises:
         InputError: the sample is larger than the table.
     """
-    if count is None:
-        return networks
+    count = len(networks) if count is None else count
     if count > len(networks):
         raise InputError(f"networks: found {len(networks)} in the table, expected at least {count}")
-    return networks.iloc[np.sort(np.random.default_rng(seed).choice(len(networks), count, replace=False))]
+    return networks.iloc[np.random.default_rng(seed).permutation(len(networks))[:count]]
 
 
 def score_sample(

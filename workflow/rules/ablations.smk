@@ -74,21 +74,20 @@ if DRAWS:
 if INITIALISATION:
     TARGETS.append(f"{RESULTS}/tables/table9.csv")
     INITIALISED = f"{RESULTS}/initialisations/nas-bench-201/{{dataset}}/{{initialisation}}-{{size}}-{{draw}}"
-    INITIALISED_CHUNKS = math.ceil(
-        (INITIALISATION["networks"] or networks_tried("nas-bench-201"))
-        / INITIALISATION["networks_per_job"]
-    )
+    # A chunk does not depend on the size of the sample, which may grow without losing what was scored.
+    SAMPLED = INITIALISATION["networks"] or networks_tried("nas-bench-201")
+    PER_JOB = INITIALISATION["networks_per_job"]
 
     rule score_initialisation:
         input:
             networks=f"{RESULTS}/networks/nas-bench-201.parquet",
             batch=f"{RESULTS}/batches/{{dataset}}/real-{{size}}-{{draw}}.npy",
         output:
-            f"{INITIALISED}/{{chunk}}-of-{{chunks}}.parquet",
+            f"{INITIALISED}/{{chunk}}-by-{{per_job}}.parquet",
         log:
-            f"{LOGS}/initialisations/{{dataset}}/{{initialisation}}-{{size}}-{{draw}}/{{chunk}}-of-{{chunks}}.log",
+            f"{LOGS}/initialisations/{{dataset}}/{{initialisation}}-{{size}}-{{draw}}/{{chunk}}-by-{{per_job}}.log",
         benchmark:
-            f"{BENCHMARKS}/initialisations/{{dataset}}/{{initialisation}}-{{size}}-{{draw}}/{{chunk}}-of-{{chunks}}.tsv"
+            f"{BENCHMARKS}/initialisations/{{dataset}}/{{initialisation}}-{{size}}-{{draw}}/{{chunk}}-by-{{per_job}}.tsv"
         conda:
             ENVIRONMENT
         threads: 1
@@ -97,7 +96,8 @@ if INITIALISATION:
         params:
             skeleton=NAS_BENCH_201["skeleton"] | {"classes": INITIALISATION["classes"]},
             zeros=NAS_BENCH_201["zeros"],
-            networks=INITIALISATION["networks"],
+            start=lambda wildcards: (int(wildcards.chunk) - 1) * PER_JOB,
+            stop=lambda wildcards: min(int(wildcards.chunk) * PER_JOB, SAMPLED),
             seed=config["seed"],
         script:
             "../scripts/score_initialisation.py"
@@ -105,13 +105,13 @@ if INITIALISATION:
     rule table_9:
         input:
             scores=expand(
-                f"{INITIALISED}/{{chunk}}-of-{{chunks}}.parquet",
+                f"{INITIALISED}/{{chunk}}-by-{{per_job}}.parquet",
                 dataset=INITIALISATION["datasets"] or NAS_BENCH_201["datasets"],
                 initialisation=INITIALISATION["names"],
                 size=NAS_BENCH_201["batch_size"],
                 draw=range(INITIALISATION["draws"]),
-                chunk=range(1, INITIALISED_CHUNKS + 1),
-                chunks=INITIALISED_CHUNKS,
+                chunk=range(1, math.ceil(SAMPLED / PER_JOB) + 1),
+                per_job=PER_JOB,
             ),
             performance=f"{RESULTS}/data/nas-bench-201.performance.parquet",
         output:

@@ -36,6 +36,7 @@ wildcard_constraints:
     networks=r"all|first-\d+",
     chunk=r"\d+",
     chunks=r"\d+",
+    per_job=r"\d+",
 
 
 NAS_BENCH_201 = config["nas-bench-201"]

@@ -12,8 +12,8 @@ from epsinas.spaces import space
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards
     torch.set_num_threads(snakemake.threads)
-    sample = sample_networks(read_architectures(snakemake.input.networks), params.networks, params.seed)
-    networks = sample[int(wildcards.chunk) - 1 :: int(wildcards.chunks)]
+    networks = read_architectures(snakemake.input.networks)
+    networks = sample_networks(networks, params.stop, params.seed)[params.start :]
     with tqdm(total=len(networks), unit="network", file=sys.stderr, mininterval=10) as bar:
         scores = score_sample(
             space("nas-bench-201", **params.skeleton),
