@@ -303,7 +303,7 @@ def test_an_interruption_leaves_no_output(capsys, arguments, tmp_path, monkeypat
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("epsinas.scoring.score_architectures", interrupted)
+    monkeypatch.setattr("epsinas.scoring.score_with_errors", interrupted)
     output = tmp_path / "scores.csv"
     assert main(command(arguments | {"--output": [str(output)]})) == 130
     assert capsys.readouterr().err == "epsinas: interrupted\n"

@@ -101,3 +101,12 @@ def test_committed_table_is_reproduced():
             expected = outcomes.loc[(index, seed)]
             assert outcome.test == pytest.approx(expected["test"], abs=3), (index, seed)
             assert outcome.loss == pytest.approx(expected["loss"], rel=0.05), (index, seed)
+
+
+def test_the_made_up_text_follows_zipfs_law(folder):
+    lines = (folder / "zipf" / "train.txt").read_text().splitlines()
+    assert len(lines) == 2000
+    counts = pd.Series([word for line in lines for word in line.split()]).value_counts()
+    assert counts.sum() == 40_000
+    # The harmonic number of 1,000 is 7.485: word 1 has a share of 0.1336, word 2 half of that.
+    assert counts[["w1", "w2", "w10"]].to_numpy() / 40_000 == pytest.approx([0.1336, 0.0668, 0.01336], rel=0.1)

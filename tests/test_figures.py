@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epsinas.figures import batch_sizes, save, scatter, search_curves, weight_pairs
+from epsinas.figures import batch_sizes, distributions, save, scatter, search_curves, weight_pairs
 
 
 @pytest.fixture
@@ -16,32 +16,47 @@ def panels():
                 "parameters": rng.integers(1e4, 1e6, 50),
             }
         )
-        for name in ("cifar10", "mine")
+        for name in ("CIFAR-10", "mine")
     }
 
 
+LABELS = {"CIFAR-10": "test accuracy (%)", "mine": "test loss (nats)"}
+
+
 def test_scatter_has_a_panel_for_each_dataset(panels):
-    figure = scatter(panels)
+    figure = scatter(panels, LABELS)
     *axes, bar = figure.axes
     assert [axis.get_title() for axis in axes] == ["CIFAR-10 (50 networks)", "mine (50 networks)"]
+    assert [axis.get_xlabel() for axis in axes] == list(LABELS.values())
     assert bar.get_ylabel() == "log$_{10}$ parameters"
     drawn = axes[0].collections[0].get_offsets()
-    expected = panels["cifar10"].sort_values("parameters")[["performance", "score"]]
+    expected = panels["CIFAR-10"].sort_values("parameters")[["performance", "score"]]
     np.testing.assert_allclose(drawn, expected)
 
 
 def test_one_scale_of_colours_for_all_panels(panels):
-    clims = {axis.collections[0].get_clim() for axis in scatter(panels).axes[:2]}
+    clims = {axis.collections[0].get_clim() for axis in scatter(panels, LABELS).axes[:2]}
     assert len(clims) == 1
 
 
 def test_files_are_in_the_format_of_their_suffix_and_repeatable(panels, tmp_path):
     first, second = tmp_path / "a.svg", tmp_path / "b.svg"
-    save(scatter(panels), [first, tmp_path / "a.pdf"])
-    save(scatter(panels), [second])
+    save(scatter(panels, LABELS), [first, tmp_path / "a.pdf"])
+    save(scatter(panels, LABELS), [second])
     assert first.read_text() == second.read_text()
     assert first.read_text().lstrip().startswith("<?xml")
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_distributions(tmp_path):
+    rng = np.random.default_rng(0)
+    scores = pd.Series([np.nan] * 10 + [0.0] + list(10 ** rng.uniform(-3, 1, 89)))
+    figure = distributions({"one": scores, "two": scores, "none": scores * np.nan, "four": scores})
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["one\n90 of 100 networks", "two\n90 of 100 networks"]
+    # Scores of 0 have no place on the axis; the outermost ones do.
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) == 89
+    assert [axis.get_visible() for axis in figure.axes] == [True] * 4 + [False] * 2
+    assert written(figure, tmp_path)
 
 
 def legend_of(figure):

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from epsinas import InputError
-from epsinas.intervals import prediction_interval, repeated_mean_interval
+from epsinas.intervals import combined_interval, prediction_interval, repeated_mean_interval, share_interval
+
+NAN = float("nan")
 
 
 def test_prediction_interval_by_hand():
@@ -44,3 +46,21 @@ def test_arguments_out_of_range():
 def test_cut_off_at_the_bounds():
     # 0.5 +- 12.706 * 0.7071 * 1.2247 = 0.5 +- 11.0
     assert prediction_interval([0.0, 1.0], bounds=(-1.0, np.inf)) == (-1.0, pytest.approx(11.504, abs=1e-3))
+
+
+def test_intervals_join_like_standard_deviations():
+    assert combined_interval(1.0, (0.7, 1.5), (0.6, 2.2)) == pytest.approx((0.5, 2.3))
+    assert combined_interval(1.0, (NAN, NAN), (0.6, 2.2), bounds=(0.8, 2.0)) == (0.8, 2.0)
+    # The upper end does not reach the value.
+    assert combined_interval(1.0, (0.5, 0.9)) == (0.5, 1.0)
+    assert np.isnan(combined_interval(1.0, (NAN, NAN))).all()
+
+
+def test_share_by_hand():
+    """Wilson: (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n) for 8 of 10, z = 1.959964."""
+    z, p, n = 1.959964, 0.8, 10
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    ends = [(p + z**2 / (2 * n) + sign * half) / (1 + z**2 / n) for sign in (-1, 1)]
+    assert share_interval(8, 10) == pytest.approx(ends, abs=1e-6)
+    assert share_interval(10, 10)[1] == 1
+    assert np.isnan(share_interval(0, 0)).all()

@@ -82,9 +82,9 @@ def test_table_1():
     )
     assert entries(tables, 1, "CIFAR-100", "epsilon")["note"].unique().tolist() == ["the run has no such row"]
     assert entries(tables, 1, "CIFAR-10", "grad_sign")["verdict"].tolist() == ["quoted"]
-    other_space = ledger(tables).query("table == 3")
-    assert (other_space["verdict"] == "not run").all()
-    assert other_space["note"].str.contains("NAS-Bench-101").all()
+    absent = ledger(tables).query("table == 5")
+    assert (absent["verdict"] == "not run").all()
+    assert (absent["note"] == "table 5 is not part of this run").all()
 
 
 def test_table_2():
@@ -133,7 +133,8 @@ def test_table_6_counts_are_exact():
 
 
 def test_table_8():
-    row = {"dataset": "cifar10", "networks": 100, "automatic_low": 1e-3, "automatic_high": 1.0}
+    row = {"space": "nas-bench-201", "dataset": "cifar10", "networks": 100}
+    row |= {"automatic_low": 1e-3, "automatic_high": 1.0}
     row |= {"automatic_archs": 96, "published_archs": 59}
     tables = {8: pd.DataFrame([row])}
     found = entries(tables, 8, "NAS-Bench-201", "CIFAR-10")
@@ -159,6 +160,49 @@ def test_table_11():
     assert found["verdict"].tolist() == [*["reproduced"] * 5, "differs"]
 
 
+def sampled(values, width, sample_width, **columns):
+    """A row of a table over a sample: the second width is that of the intervals over networks."""
+    row = six(values, width) | columns
+    row |= {f"{name}_sample_low": value - sample_width for name, value in zip(SIX, values, strict=True)}
+    return row | {f"{name}_sample_high": value + sample_width for name, value in zip(SIX, values, strict=True)}
+
+
+def test_table_4_joins_the_intervals_over_batches_and_networks():
+    # Published: -0.34 -0.12 -0.23 -0.08 24.87 11.
+    row = sampled([-0.295, -0.5, -0.2, -0.1, 20.0, 5.0], 0.03, 0.04, networks=344, archs=300, scored=320)
+    table = pd.DataFrame([row | {"metric": "epsilon", "dataset": "ptb", "precision": "single"}])
+    found = entries({4: table}, 4, "PTB", "epsilon")
+    assert found["verdict"].tolist() == ["reproduced", "differs", "reproduced", "reproduced", "differs", "not run"]
+    # 0.03 and 0.04 make 0.05.
+    assert found.loc["spearman_global", ["interval_low", "interval_high"]].tolist() == pytest.approx([-0.345, -0.245])
+    assert found.loc["spearman_global", "note"].startswith("over 300 of 344 networks")
+    assert entries({4: table}, 4, "PTB", "synflow")["verdict"].unique().tolist() == ["not run"]
+
+
+@pytest.mark.parametrize(("number", "networks", "counted"), [(5, 5000, True), (5, 500, False)])
+def test_counts_of_a_sample_are_compared_as_shares(number, networks, counted):
+    # Published for (1e-4, 1): 2120 of 5,000 networks.
+    row = sampled([0.6] * 6, 0.1, 0.1, networks=networks, archs=networks // 2, scored=round(0.424 * networks))
+    table = pd.DataFrame([row | {"weight_low": 1e-4, "weight_high": 1.0, "dataset": "cifar10", "precision": "single"}])
+    found = entries({number: table}, number, "CIFAR-10", "0.0001,1")
+    assert found.loc["archs", "verdict"] == "reproduced"
+    assert found.loc["archs", "reproduced"] == pytest.approx(2120)
+    assert found.loc["archs", "note"].startswith(f"42.4% of {networks:,} networks, as a number of 5,000")
+    assert (found.loc["top64_top5", "verdict"] != "not run") is counted
+
+
+def test_table_3_7_and_10():
+    row = sampled([0.62, 0.12, 0.44, 0.08, 40.33, 10.0], 0.0, 0.0, networks=344, archs=300, scored=344)
+    row |= {"metric": "epsilon", "precision": "single", "weight_low": 1e-7, "weight_high": 1e-6}
+    third = entries({3: pd.DataFrame([row | {"dataset": "cifar10"}])}, 3, "CIFAR-10", "epsilon")
+    assert third["verdict"].tolist() == ["reproduced"] * 5 + ["not run"]
+    seventh = entries({7: pd.DataFrame([row | {"dataset": "ptb"}])}, 7, "PTB", "1e-07,1e-06")
+    assert seventh.loc["archs", "reproduced"] == 5000
+    assert "training failed" in seventh.loc["archs", "note"]
+    tenth = pd.DataFrame([row | {"dataset": "ptb", "inputs": "random_0.1"}])
+    assert entries({10: tenth}, 10, "PTB", "Random 0.1").loc["archs", "reproduced"] == 1000
+
+
 def test_summary_counts_verdicts():
     table = pd.DataFrame({"table": [1, 1, 2, 2, 2], "verdict": ["quoted", "differs", "reproduced", "quoted", "quoted"]})
     counts = summarise(table)
@@ -167,5 +211,5 @@ def test_summary_counts_verdicts():
 
 
 def test_unknown_table():
-    with pytest.raises(InputError, match="ledger: found table 4, expected one of 1, 2, 6, 8, 9, 11"):
-        ledger({4: pd.DataFrame()})
+    with pytest.raises(InputError, match="ledger: found table 12, expected one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"):
+        ledger({12: pd.DataFrame()})

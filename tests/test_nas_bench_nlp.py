@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epsinas.engines import recurrent
 from epsinas.errors import InputError
-from epsinas.spaces import NasBenchNLP
+from epsinas.spaces import SPACES, NasBenchNLP, space
 from epsinas.spaces.nas_bench_nlp import ARITY
 
 SPACE = NasBenchNLP()
@@ -248,3 +248,12 @@ def test_a_cell_without_neighbours_cannot_be_mutated():
 def test_a_negative_sample_is_refused():
     with pytest.raises(InputError, match=r"^count: found -1, expected 0 or more$"):
         SPACE.sample(-1, np.random.default_rng(0))
+
+
+def test_the_space_is_registered_with_the_benchmarks_widths():
+    assert SPACES["nas-bench-nlp"] is NasBenchNLP
+    assert space("nas-bench-nlp").widths == (600, 600, 400)
+    assert space("nas-bench-nlp", hidden_size=5, layers=2).widths == (5, 400)
+    assert NasBenchNLP(layers=1).widths == (400,)
+    with pytest.raises(InputError, match=r"^layers: found 0, expected 1 or more$"):
+        NasBenchNLP(layers=0)

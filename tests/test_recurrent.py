@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from test_nas_bench_nlp import GRU, LSTM, RNN, recipe
 
 from epsinas.engines import recurrent
-from epsinas.engines.recurrent import Deviations, LumpedRecurrent
+from epsinas.engines.recurrent import LumpedRecurrent
 from epsinas.engines.recurrent_counting import count, layers
 from epsinas.engines.recurrent_full_width import FullWidthRecurrentNetwork, constant
 from epsinas.errors import InputError
 from epsinas.recurrent_scoring import FullWidthEngine, LumpedEngine
-from epsinas.rounding import score
+from epsinas.rounding import Deviations, score
+from epsinas.scoring import score_pairs
 from epsinas.spaces import NasBenchNLP
 from epsinas.text import TokenBatch, embedding
 
@@ -114,7 +115,8 @@ def test_lumped_equals_full_width(space, seed, shape, exponent):
 
 def scores(space, architecture, batch, weights, precision):
     return [
-        engine(space, batch, precision).scored(architecture, [weights])[0] for engine in (LumpedEngine, FullWidthEngine)
+        score_pairs(engine(space, batch, precision), architecture, [weights])[0]
+        for engine in (LumpedEngine, FullWidthEngine)
     ]
 
 

@@ -4,10 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from epsinas.engines.recurrent import Deviations
 from epsinas.errors import InputError
 from epsinas.metric import epsilon
-from epsinas.rounding import LIMIT, ROUNDINGS, score
+from epsinas.rounding import LIMIT, ROUNDINGS, Deviations, score
 
 VECTORS = arrays(np.float64, 12, elements=st.floats(-1, 1, width=16))
 rng = np.random.default_rng(0)

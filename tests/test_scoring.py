@@ -262,6 +262,8 @@ def test_several_pairs_at_once_equal_one_at_a_time(batch):
 
 def test_every_weight_is_evaluated_once_and_none_after_a_constant_output():
     class Recorder:
+        estimates_rounding = True
+
         def __init__(self):
             self.weights = []
 
@@ -273,7 +275,11 @@ def test_every_weight_is_evaluated_once_and_none_after_a_constant_output():
     scores = score_pairs(network, "any", [(0.1, 0.5), (0.2, 0.5), (0.1, 0.2), (0.2, 0.7)])
     assert network.weights == [0.1, 0.2, 0.5, 0.7]
     # Normalised 0 w 1: |0.2 - 0.5| and 0 over 0.2 1 0.5 1.
-    assert scores == pytest.approx([np.nan, 0.15 / 0.675, np.nan, 0.25 / 0.725], nan_ok=True)
+    expected = [np.nan, 0.15 / 0.675, np.nan, 0.25 / 0.725]
+    assert [found.score for found in scores] == pytest.approx(expected, nan_ok=True)
+    assert [found.error for found in scores[::2]] == [np.inf, np.inf]
+    network.estimates_rounding = False
+    assert all(np.isnan(found.error) for found in score_pairs(network, "any", [(0.1, 0.5), (0.2, 0.5)]))
 
 
 def test_zeros_are_passed_on(batch):

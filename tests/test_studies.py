@@ -98,3 +98,26 @@ def test_defaults_of_sections_that_are_present():
     assert section["ablations"]["inputs"]["networks"] is None
     assert "selection" not in section
     assert "weights" not in section["ablations"]
+
+
+def test_other_spaces_need_no_performances():
+    study = read_study(minimal(**{"nas-bench-nlp": {"corpora": {"zipf": "train"}, "weights": [1e-5, 1e-3]}}), SCHEMA)
+    section = study["nas-bench-nlp"]
+    assert section["performance"] is None
+    assert section["precisions"] == ["single", "double", "extended"]  # the default beside the reference
+    assert (section["embedding"], section["steps"], section["resamples"]) == ("uniform_positive_1", 70, 0)
+    with pytest.raises(InputError, match=r"config: nas-bench-201.performance: found null, expected split and epochs"):
+        read_study(minimal(section={"performance": None}), SCHEMA)
+
+
+def test_mistakes_about_other_spaces():
+    section = {"corpora": {"ptb": "train"}, "weights": [1e-5, 1e-3]}
+    embeddings = {"ablations": {"embeddings": {"datasets": ["wikitext-2"]}}}
+    with pytest.raises(
+        InputError, match=r"embeddings\.datasets: found wikitext-2, expected only nas-bench-nlp.corpora"
+    ):
+        read_study(minimal(**{"nas-bench-nlp": section | embeddings}), SCHEMA)
+    with pytest.raises(InputError, match=r"weights: found 1\.0 1\.0, equal weights"):
+        read_study(minimal(**{"nas-bench-101": {"datasets": ["a"], "weights": [1.0, 1.0]}}), SCHEMA)
+    with pytest.raises(InputError, match=r"config: nas-bench-nlp.corpora.ptb: 'all' is not one of"):
+        read_study(minimal(**{"nas-bench-nlp": section | {"corpora": {"ptb": "all"}}}), SCHEMA)

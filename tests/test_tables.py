@@ -3,8 +3,17 @@ import pandas as pd
 import pytest
 
 from epsinas import InputError, evaluate
+from epsinas.evaluation import bootstrap
 from epsinas.intervals import prediction_interval
-from epsinas.tables import evaluate_draws, evaluate_table, performance_of, performances
+from epsinas.tables import (
+    evaluate_draws,
+    evaluate_table,
+    panel_title,
+    performance_label,
+    performance_of,
+    performances,
+    rounding_table,
+)
 
 
 @pytest.fixture
@@ -42,6 +51,7 @@ def test_a_row_for_each_run_and_pair(performance):
             "weight_low": [0.1] * 6 + [0.2] * 6,
             "weight_high": 1.0,
             "score": [5, 0, 1, 2, 3, np.nan, *range(6)],
+            "error": [0.0, 1.0, 1.0, 0.0, 0.0, np.inf] + [np.nan] * 6,
             "dataset": "a",
             "inputs": "real",
             "batch_size": 8,
@@ -56,11 +66,25 @@ def test_a_row_for_each_run_and_pair(performance):
     expected = evaluate(np.arange(6), [55, 50, 51, 52, 53, 54])
     assert table["spearman_global"][1] == pytest.approx(expected.spearman_global)
     assert table["metric"].tolist() == ["epsilon"] * 2
+    assert table["scored"].tolist() == [5, 6]
+    assert table["rounding_limited"][0] == 2
+    assert pd.isna(table["rounding_limited"][1])
+
+
+def test_losses_have_the_signs_of_losses(performance):
+    losses = performance.rename(columns={"accuracy": "loss"})
+    scores = run(0, [0, 1, 2, 3, 4, 5])
+    found = evaluate_table(scores, losses, "test", 200)
+    # The score of 0 counts as none.
+    assert found[["networks", "archs"]].to_numpy().tolist() == [[6, 5]]
+    expected = evaluate(np.arange(6), 50.0 + np.arange(6), higher_is_better=False)
+    assert found["top10_top10"][0] == expected.top10_top10
 
 
 def run(draw, scores, dataset="a"):
     identity = {"inputs": "real", "batch_size": 8, "draw": draw, "precision": "single", "dataset": dataset}
-    return pd.DataFrame({"index": range(6), "weight_low": 0.1, "weight_high": 1.0, "score": scores} | identity)
+    scored = {"weight_low": 0.1, "weight_high": 1.0, "score": scores, "error": np.nan}
+    return pd.DataFrame({"index": range(6)} | scored | identity)
 
 
 def test_the_first_draw_with_the_interval_of_all(performance):
@@ -77,6 +101,43 @@ def test_the_first_draw_with_the_interval_of_all(performance):
         rho, bounds=(-1, 1)
     )
     assert np.isnan(table["spearman_global_low"][1])
+
+
+def test_intervals_over_the_sample_of_networks(performance):
+    rankings = [[0, 1, 2, 3, 5, 4], [0, 1, 2, 3, 4, 5]]
+    both = pd.concat([run(draw, scores) for draw, scores in enumerate(rankings)])
+    other = run(0, range(6), "b")
+    table, _ = evaluate_draws([both, other], performance, "test", 200, 50, np.random.default_rng(0))
+    assert table["dataset"].tolist() == ["a", "b"]
+    # The first draw's, with the same generator.
+    expected = bootstrap(rankings[0], 50.0 + np.arange(6), 50, np.random.default_rng(0))
+    assert (table["kendall_global_sample_low"][0], table["kendall_global_sample_high"][0]) == expected["kendall_global"]
+    assert table["kendall_global_sample_high"][1] == 1
+
+
+def test_rounding_against_the_most_precise_run():
+    rows = {
+        "single": ([1.5, np.nan, 2.0, 3.0], [0.5, np.inf, 0.1, 1e-5]),
+        "extended": ([1.0, 1.0, 2.0, 4.0], [1e-9, 1e-9, 1.0, 1e-9]),
+    }
+    scores = pd.concat(
+        pd.DataFrame({"index": range(4), "score": score, "error": error, "precision": precision})
+        for precision, (score, error) in rows.items()
+    ).assign(dataset="a", weight_low=1e-5, weight_high=1e-3, draw=0)
+    single, extended = rounding_table(scores, "extended").to_dict("records")
+    assert (single["scored"], single["limited"]) == (3, 2)
+    assert single["limited_share"] == pytest.approx(2 / 3)
+    # Of the two limited scores, one has a reference that is limited itself.
+    assert (single["limited_median"], single["limited_largest"]) == (0.5, 0.5)
+    assert single["others_largest"] == 0.25
+    assert (extended["limited"], extended["others_largest"]) == (1, 0)
+
+
+def test_titles_and_labels():
+    assert panel_title("nas-bench-nlp", "ptb", several=True) == "NAS-Bench-NLP, PTB"
+    assert panel_title("nas-bench-201", "mine", several=False) == "mine"
+    assert performance_label("loss", "test") == "test loss (nats)"
+    assert performance_label("accuracy", "valid") == "validation accuracy (%)"
 
 
 def test_columns_that_the_data_source_lacks(performance):

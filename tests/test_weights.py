@@ -51,8 +51,11 @@ def test_comparison_with_the_published_choice():
             "chosen": [False, True],
         }
     )
-    compared = compare_weights({"cifar10": table, "mine": table}, (1e-7, 1.0)).set_index("dataset")
-    assert compared.loc["cifar10", ["automatic_low", "automatic_archs"]].tolist() == [1e-3, 96]
-    assert compared.loc["cifar10", ["published_low", "published_archs"]].tolist() == [1e-7, 55]
-    assert pd.isna(compared.loc["mine", "published_low"])
-    assert compare_weights({"mine": table}, None)["used_low"].tolist() == [1e-3]
+    compared = compare_weights("nas-bench-201", "cifar10", table, (1e-7, 1.0))
+    assert (compared["automatic_low"], compared["automatic_archs"]) == (1e-3, 96)
+    assert (compared["published_low"], compared["published_archs"]) == (1e-7, 55)
+    other = compare_weights("nas-bench-nlp", "ptb", table, None)
+    # The paper's pair was not among those tried.
+    assert (other["published_low"], other["published_high"], other["published_archs"]) == (1e-5, 1e-3, None)
+    assert other["used_low"] == 1e-3
+    assert compare_weights("nas-bench-201", "mine", table, None)["published_low"] is None

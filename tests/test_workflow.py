@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from epsinas import evaluate, score_architectures, space
+from epsinas.draws import read_draws
 from epsinas.schemas import read_scores, write_architectures, write_images, write_performance
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -98,12 +99,12 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     ]
     assert (table["networks"] == 20).all()
 
-    # The first row, computed directly from the batch that the workflow wrote.
+    # The first row, computed directly.
     architectures = pd.read_parquet(mirror / "nas-bench-201.architectures.parquet")["architecture"]
     performance = pd.read_parquet(mirror / "nas-bench-201.performance.parquet").query("dataset == 'cifar10'")
-    batch = np.load(results / "batches" / "cifar10" / "real-16-0.npy")
+    (batch,) = read_draws(mirror / "cifar10.npz", "cifar10", "real", 16, [0], 0)
     scores = score_architectures(space("nas-bench-201", channels=2, cells=1), architectures, batch, (1e-3, 1.0))
-    stored = read_scores(results / "scores" / "nas-bench-201" / "cifar10" / "real-16-0" / "single-pair-all.parquet")
+    stored = read_scores(results / "scores" / "nas-bench-201" / "cifar10" / "real-16-1" / "single-pair-all.parquet")
     np.testing.assert_array_equal(stored["score"], scores)
     expected = evaluate(scores, performance["accuracy"])
     assert table["spearman_global"][0] == pytest.approx(expected.spearman_global)
@@ -113,14 +114,18 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     assert weights.loc["cifar10", ["published_low", "published_high"]].tolist() == [1e-7, 1.0]
     assert weights.loc["toy", ["used_low", "used_high"]].tolist() == [1e-3, 1.0]
     for suffix in ("svg", "pdf"):
-        assert (checkout / "figures" / "toy" / f"figure1.{suffix}").stat().st_size > 1000
+        for figure in ("figure1", "distributions"):
+            assert (checkout / "figures" / "toy" / f"{figure}.{suffix}").stat().st_size > 1000
+    coverage = pd.read_csv(results / "tables" / "coverage.csv")
+    assert coverage["scored"].tolist() == table["scored"].tolist()
+    assert (coverage["milliseconds"] > 0).all()
 
     provenance = json.loads((results / "provenance.json").read_text())
     assert {entry["name"] for entry in provenance["inputs"]} == {path.name for path in mirror.iterdir()}
     assert all(len(entry["sha256"]) == 64 and entry["source"] for entry in provenance["inputs"])
     assert provenance["config"]["seed"] == 0
     assert "snakemake" in provenance["command"]
-    assert {"retrieve", "batches", "networks", "scores", "tables", "figures"} <= set(provenance["seconds"])
+    assert {"retrieve", "networks", "scores", "tables", "figures"} <= set(provenance["seconds"])
 
 
 def test_smoke_study_trains_chooses_weights_and_scores(checkout):
@@ -137,8 +142,10 @@ def test_smoke_study_trains_chooses_weights_and_scores(checkout):
 
 
 def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
-    config = study(mirror, networks_per_job=1000, section={"datasets": ["cifar10"], "precisions": ["single"]})
-    target = "results/toy/scores/nas-bench-201/cifar10/real-16-0/single-pair-all.parquet"
+    config = study(
+        mirror, networks_per_job=1, section={"datasets": ["cifar10"], "precisions": ["single"], "networks": 20}
+    )
+    target = "results/toy/scores/nas-bench-201/cifar10/real-16-1/single-pair-all.parquet"
     process = start(checkout, config, target)
     chunks = checkout / Path(target).with_suffix("")
     deadline = time.monotonic() + 120

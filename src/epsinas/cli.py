@@ -23,7 +23,7 @@ constant weights, without training it (Gracheva 2024, arXiv 2302.04406). A highe
 
 Output is CSV with the header "architecture,score", in the order of the input; the score is empty where the
 network has none (its outputs are constant or leave the range of the numbers under one of the weights).
-Architectures of NAS-Bench-101 have commas and stand in quotation marks.
+Architectures with commas stand in quotation marks.
 """
 
 _SCORE_EXAMPLES = """\
@@ -39,7 +39,28 @@ On two cores, for 256 images of 32x32 in single precision, the whole space of NA
 that of NAS-Bench-101 about an hour.
 """
 
-_SPACES = {
+_RECURRENT = """\
+Score recurrent cells with the epsilon metric: how much the shape of a network's outputs changes between two
+constant weights, without training it (Gracheva 2024, arXiv 2302.04406). Weights, biases and first hidden states are
+all equal to the constant. A higher score predicts a lower loss.
+
+Output is CSV with the header "architecture,score", in the order of the input, the recipes in quotation marks; the
+score is empty where the network has none (its outputs are constant or leave the range of the numbers under one of
+the weights). With small weights most outputs are nearly constant and the score is made of their last digits: see
+--mark-rounding.
+"""
+
+_RECURRENT_EXAMPLES = """\
+examples:
+  epsinas score nas-bench-nlp --architectures recipes.jsonl --tokens tokens.npy --embedding embedding.npy \\
+    --weights 1e-5 1e-3 --output scores.csv
+  echo '{"a": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["a"]}}' |
+    epsinas score nas-bench-nlp --architectures - --tokens tokens.npy --embedding embedding.npy --weights 1e-5 1e-3
+
+A network takes about 5 ms of one core for 256 sequences of 70 tokens.
+"""
+
+_CELLS = {
     "nas-bench-201": "cells with 4 nodes, 5 operations; 15,625 networks",
     "nas-bench-101": "cells with up to 7 vertices and 9 edges, 3 operations; 423,624 networks",
 }
@@ -69,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=formatter,
     )
     spaces = score.add_subparsers(dest="space", required=True, metavar="SPACE")
-    for name, summary in _SPACES.items():
+    for name, summary in _CELLS.items():
         space = spaces.add_parser(
             name, help=summary, description=_SCORE, epilog=_SCORE_EXAMPLES, formatter_class=formatter
         )
@@ -80,8 +101,21 @@ def _parser() -> argparse.ArgumentParser:
             help="one architecture a line; - is standard input, all the whole space",
         )
         _add_images_option(space)
-        space.set_defaults(run=_score)
+        space.set_defaults(run=_score, inputs=_images, mark_rounding=False)
         _add_scoring_options(space)
+    space = spaces.add_parser(
+        "nas-bench-nlp",
+        help="recurrent cells with up to 24 nodes, 7 operations, 3 hidden states",
+        description=_RECURRENT,
+        epilog=_RECURRENT_EXAMPLES,
+        formatter_class=formatter,
+    )
+    space.add_argument(
+        "--architectures", required=True, metavar="FILE.jsonl", help="one recipe's JSON a line; - is standard input"
+    )
+    _add_text_options(space)
+    space.set_defaults(run=_score, inputs=_text)
+    _add_scoring_options(space)
     _add_weights_command(commands)
     return parser
 
@@ -94,7 +128,7 @@ def _add_weights_command(commands: argparse._SubParsersAction) -> None:
         description=_WEIGHTS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    weights.add_argument("space", choices=list(_SPACES), metavar="SPACE", help=" or ".join(_SPACES))
+    weights.add_argument("space", choices=list(_CELLS), metavar="SPACE", help=" or ".join(_CELLS))
     _add_images_option(weights)
     weights.add_argument("--networks", type=int, default=100, metavar="N", help="random networks (default 100)")
     weights.add_argument("--seed", type=int, default=0, metavar="S", help="of the choice of networks (default 0)")
@@ -112,6 +146,26 @@ def _add_images_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_text_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tokens", required=True, metavar="TOKENS.npy", help="int64 (time, batch)")
+    parser.add_argument(
+        "--embedding", required=True, metavar="EMBEDDING.npy", help="float32 or float64 (vocabulary, 400)"
+    )
+    parser.add_argument(
+        "--hidden-size",
+        type=int,
+        default=600,
+        metavar="UNITS",
+        help="of every recurrent layer but the last, which has as many as the embedding (default 600)",
+    )
+    parser.add_argument("--layers", type=int, default=3, metavar="N", help="recurrent layers (default 3)")
+    parser.add_argument(
+        "--mark-rounding",
+        action="store_true",
+        help='add the column "rounding_limited": 1 where rounding may change the score by more than 0.1 %%',
+    )
+
+
 def _add_scoring_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every search space shares."""
     parser.add_argument(
@@ -120,7 +174,8 @@ def _add_scoring_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=float,
         metavar=("LOW", "HIGH"),
-        help="the two constant weights; published: 1e-7 1 for NAS-Bench-201, 1e-4 10 for NAS-Bench-101",
+        help="the two constant weights; published: 1e-7 1 for nas-bench-201, 1e-4 10 for nas-bench-101, 1e-5 1e-3 for "
+        "nas-bench-nlp",
     )
     parser.add_argument(
         "--engine",
@@ -132,7 +187,8 @@ def _add_scoring_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         default="single",
         choices=["single", "double", "extended"],
-        help="single: float32 as published (default); extended: float64 with exponents, no under- or overflow",
+        help="single: float32 as published (default); extended: float64 with exponents, so that nothing under- or "
+        "overflows; on recurrent cells float64 deviations from constants, so that hardly anything is rounded away",
     )
     parser.add_argument(
         "--zeros",
@@ -165,9 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from epsinas.batches import read_batch
-    from epsinas.scoring import check_weights, score_architectures
-    from epsinas.spaces import space as named
+    from epsinas.rounding import LIMIT
+    from epsinas.scoring import check_weights, score_with_errors
 
     check_weights(options.weights)
     jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))
@@ -175,16 +230,9 @@ def _score(options: argparse.Namespace) -> None:
         raise InputError(f"--jobs: found {jobs}, expected 1 or more")
     if options.output is not None:
         _check_output(Path(options.output))
-    space = named(options.space)
-    batch = read_batch(options.images)
-    if batch.shape[1] != 3:
-        raise InputError(f"{options.images}: found {batch.shape[1]} channels, expected 3")
-    if options.architectures == "all":
-        architectures = list(space.architectures())
-    else:
-        architectures = _read_architectures(options.architectures, space)
+    space, batch, architectures = options.inputs(options)
     with tqdm(total=len(architectures), unit="network", disable=None, file=sys.stderr) as bar:
-        scores = score_architectures(
+        scores, errors = score_with_errors(
             space,
             architectures,
             batch,
@@ -195,11 +243,42 @@ def _score(options: argparse.Namespace) -> None:
             jobs,
             bar.update,
         )
+    header = ["architecture", "score", *(["rounding_limited"] if options.mark_rounding else [])]
     with _output(options.output) as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["architecture", "score"])
-        for architecture, score in zip(architectures, scores, strict=True):
-            table.writerow([architecture, "" if np.isnan(score) else repr(float(score))])
+        table.writerow(header)
+        for architecture, score, error in zip(architectures, scores, errors, strict=True):
+            row = [architecture, "" if np.isnan(score) else repr(float(score)), int(error > LIMIT)]
+            table.writerow(row[: len(header)])
+
+
+def _images(options: argparse.Namespace) -> tuple:
+    """Return the space, the batch and the architectures of convolutional cells."""
+    from epsinas.batches import read_batch
+    from epsinas.spaces import space as named
+
+    space = named(options.space)
+    batch = read_batch(options.images)
+    if batch.shape[1] != 3:
+        raise InputError(f"{options.images}: found {batch.shape[1]} channels, expected 3")
+    if options.architectures == "all":
+        return space, batch, list(space.architectures())
+    return space, batch, _read_architectures(options.architectures, space, "one architecture a line, or - or all")
+
+
+def _text(options: argparse.Namespace) -> tuple:
+    """Return the space, the batch and the architectures of recurrent cells."""
+    from epsinas.spaces import NasBenchNLP
+    from epsinas.text import read_token_batch
+
+    for option in ("hidden_size", "layers"):
+        if (found := getattr(options, option)) < 1:
+            raise InputError(f"--{option.replace('_', '-')}: found {found}, expected 1 or more")
+    space = NasBenchNLP(options.hidden_size, options.layers)
+    batch = read_token_batch(options.tokens, options.embedding)
+    if (units := batch.embedding.shape[1]) != space.embedding:
+        raise InputError(f"{options.embedding}: found {units} units, expected {space.embedding}")
+    return space, batch, _read_architectures(options.architectures, space, "one recipe's JSON a line, or -")
 
 
 def _weights(options: argparse.Namespace) -> None:
@@ -215,13 +294,13 @@ def _weights(options: argparse.Namespace) -> None:
     print(f"epsinas: chosen weights {low:g} {high:g}", file=sys.stderr)
 
 
-def _read_architectures(file: str, space) -> list[str]:
+def _read_architectures(file: str, space, expected: str) -> list[str]:
     """Read one architecture a line; empty lines at the end are ignored, any other mistake names its line."""
     name = "standard input" if file == "-" else file
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
     except FileNotFoundError:
-        raise InputError(f"{name}: no such file, expected one architecture a line, or - or all") from None
+        raise InputError(f"{name}: no such file, expected {expected}") from None
     except UnicodeDecodeError:
         raise InputError(f"{name}: not a text file, expected one architecture a line") from None
     lines = text.rstrip().splitlines()

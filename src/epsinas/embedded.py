@@ -98,6 +98,16 @@ def digits() -> Images:
     )
 
 
+def zipf_text(words: int = 1000, lines: int = 2000, length: int = 20) -> str:
+    """Return a made-up text for recurrent networks: `length` words a line, word k with probability ~ 1/k.
+
+    That is Zipf's law; the generator's seed is 0.
+    """
+    rank = np.arange(1, words + 1)
+    drawn = np.random.default_rng(0).choice(rank, (lines, length), p=(1 / rank) / (1 / rank).sum())
+    return "".join(" ".join(f"w{word}" for word in line) + "\n" for line in drawn)
+
+
 def _write_performance(path: Path) -> None:
     from epsinas.training import performance_table
 
@@ -108,6 +118,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "digits.npz": lambda path: write_images(*digits(), path),
     "nas-bench-201.architectures.parquet": lambda path: write_architectures(networks(), path),
     "nas-bench-201.performance.parquet": _write_performance,
+    "zipf/train.txt": lambda path: path.write_text(zipf_text()),
 }
 """What writes each file of the embedded benchmark."""
 

@@ -22,11 +22,12 @@ _STYLE = {
 }
 
 
-def scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw score against test accuracy, one panel for each dataset (Figure 1).
+def scatter(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
+    """Draw score against performance, one panel for each dataset (Figures 1 and 2).
 
     Args:
-        panels: by dataset, tables with the columns `performance` (percent), `score` and `parameters`.
+        panels: by title, tables with the columns `performance`, `score` and `parameters`.
+        labels: by title, what the performance is.
 
     Returns:
         A figure one column of text wide for each panel up to three; colour is log10 of the parameters, darker
@@ -38,22 +39,51 @@ def scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
         axes = np.atleast_1d(figure.subplots(1, len(panels)))
         sizes = np.log10(pd.concat([panel["parameters"] for panel in panels.values()]))
         limits = {"vmin": sizes.min(), "vmax": sizes.max()} if len(sizes) else {}
-        for axis, (dataset, panel) in zip(axes, panels.items(), strict=True):
+        for axis, (title, panel) in zip(axes, panels.items(), strict=True):
             panel = panel.sort_values("parameters", kind="stable")
             dots = axis.scatter(
                 panel["performance"],
                 panel["score"],
                 c=np.log10(panel["parameters"]),
-                s=3,
+                s=3 if len(panel) > 1000 else 8,
                 linewidths=0,
                 cmap="viridis_r",
                 rasterized=True,
                 **limits,
             )
-            axis.set_title(f"{TITLES.get(dataset, dataset)} ({len(panel):,} networks)")
-            axis.set_xlabel("test accuracy (%)")
+            axis.set_title(f"{title} ({len(panel):,} networks)")
+            axis.set_xlabel(labels[title])
         axes[0].set_ylabel("epsilon")
         figure.colorbar(dots, ax=list(axes), label="log$_{10}$ parameters")
+        return figure
+
+
+def distributions(panels: Mapping[str, pd.Series]) -> Figure:
+    """Draw how scores are distributed, one panel for each title, with how many of the networks have one.
+
+    The axis is logarithmic; the lowest and the highest half percent of the scores are in the outermost bins.
+
+    Args:
+        panels: by title, one score for each network, NaN for none.
+    """
+    with matplotlib.rc_context(_STYLE):
+        columns = min(len(panels), 3)
+        rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(max(2.3 * columns, 3.4), 1.8 * rows + 0.2), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+        for axis, (title, scores) in zip(axes, panels.items(), strict=False):
+            found = scores[scores > 0]
+            if len(found):
+                low, high = found.quantile([0.005, 0.995])
+                axis.hist(found.clip(low, high), bins=np.geomspace(low, high * 1.001, 41), color=_COLOURS["blue"])
+                axis.set_xscale("log")
+            axis.set_title(f"{title}\n{scores.count():,} of {len(scores):,} networks", fontsize=8)
+            axis.set_xlabel("epsilon")
+            axis.locator_params(axis="y", nbins=5)
+        for axis in axes[::columns]:
+            axis.set_ylabel("networks")
+        for axis in axes[len(panels) :]:
+            axis.set_visible(False)
         return figure
 
 

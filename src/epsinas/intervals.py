@@ -60,3 +60,42 @@ def repeated_mean_interval(mean: float, deviation: float, runs: int) -> tuple[fl
         raise InputError(f"runs: found {runs}, expected at least 1")
     half = 1.96 * deviation * np.sqrt(2 / runs)
     return float(mean - half), float(mean + half)
+
+
+def combined_interval(
+    value: float, *intervals: tuple[float, float], bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float]:
+    """Join intervals around one value that say how far independent causes move it.
+
+    Each end is as far from the value as the root of the sum of the squares of the intervals' ends is, as for the
+    standard deviation of a sum.
+
+    Args:
+        value: what the intervals are around.
+        intervals: lower and upper ends; those that are NaN are left out. An end on the wrong side of the value
+            counts as the value.
+        bounds: of the value; the interval is cut off there.
+
+    Returns:
+        The lower and the upper end, both NaN where no interval is known.
+    """
+    known = [ends for ends in intervals if np.isfinite(ends).all()]
+    if not known:
+        return float("nan"), float("nan")
+    below = np.sqrt(sum(max(value - low, 0.0) ** 2 for low, _ in known))
+    above = np.sqrt(sum(max(high - value, 0.0) ** 2 for _, high in known))
+    return max(float(value - below), bounds[0]), min(float(value + above), bounds[1])
+
+
+def share_interval(count: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a probability of which `count` of `total` independent trials were successes.
+
+    Source: Brown, Cai and DasGupta, *Statistical Science* 16 (2001), Equation 4.
+
+    Returns:
+        The lower and the upper end, between 0 and 1; both NaN for no trials.
+    """
+    if total < 1:
+        return float("nan"), float("nan")
+    interval = stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -47,13 +47,21 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
     Raises:
         InputError: sizes differ, or `zeros` is neither of the two.
     """
-    if zeros not in ZEROS:
-        raise InputError(f"zeros: found {zeros!r}, expected one of {', '.join(ZEROS)}")
+    check_zeros(zeros)
     if np.size(outputs_low) != np.size(outputs_high):
         raise InputError(f"outputs: found {np.size(outputs_low)} and {np.size(outputs_high)} entries, expected as many")
     low, high = normalise(outputs_low), normalise(outputs_high)
-    if low is None or high is None:
-        return float("nan")
+    return float("nan") if low is None or high is None else compare(low, high, zeros)
+
+
+def check_zeros(zeros: str) -> None:
+    """Raise `InputError` unless `zeros` is one of ZEROS."""
+    if zeros not in ZEROS:
+        raise InputError(f"zeros: found {zeros!r}, expected one of {', '.join(ZEROS)}")
+
+
+def compare(low: np.ndarray, high: np.ndarray, zeros: str) -> float:
+    """Compute Eq. 2 to 4 of two vectors from `normalise`; see `epsilon`."""
     if zeros == "kept":
         return float(np.abs(low - high).mean() / (0.5 * (low.mean() + high.mean())))
     both = (low != 0) & (high != 0)

@@ -1,48 +1,49 @@
-"""Engines for recurrent networks: outputs and scores on one batch of token sequences."""
+"""Engines for recurrent networks: outputs on one batch of token sequences."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsinas.engines.recurrent import Deviations
 from epsinas.errors import InputError
-from epsinas.rounding import Scored, score
-from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+from epsinas.rounding import Deviations
+from epsinas.spaces import NasBenchNLP
 from epsinas.text import TokenBatch, check_token_batch
 
-
-class RecurrentEngine:
-    """Scores networks of one space on one batch; `outputs` is the engines' own."""
-
-    def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
-        """Return the first unit of the last layer, (time, batch), when weights, biases and states are `weight`."""
-        raise NotImplementedError
-
-    def scored(self, architecture: str, pairs: Sequence[tuple[float, float]], zeros: str = "masked") -> list[Scored]:
-        """Score one network for several pairs of weights; its outputs are computed once for each weight."""
-        found = {weight: self.outputs(architecture, weight) for weight in {weight for pair in pairs for weight in pair}}
-        return [score(found[low], found[high], zeros) for low, high in pairs]
+if TYPE_CHECKING:
+    from epsinas.engines.recurrent import Layer
 
 
-class LumpedEngine(RecurrentEngine):
+class LumpedEngine:
     """Outputs by the lumped interpreter; see `epsinas.engines.recurrent`."""
+
+    estimates_rounding = True
 
     def __init__(self, space: NasBenchNLP, batch: TokenBatch, precision: str):
         from epsinas.engines import recurrent
 
-        self._build = lambda architecture: recurrent.build(space, architecture)
+        self._space = space
         self._lumped = recurrent.LumpedRecurrent(batch, precision)
-        self._last: tuple = (None, None)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
-        """Return one unit; all are equal."""
-        if self._last[0] != architecture:
-            self._last = (architecture, self._build(architecture))
-        return self._lumped.outputs(self._last[1], weight)
+        """Return one unit of the last layer, (time, batch); all are equal. Biases and first states are `weight` too."""
+        return self._lumped.outputs(_layers(self._space, architecture), weight)
 
 
-class FullWidthEngine(RecurrentEngine):
+@functools.lru_cache(maxsize=1)
+def _layers(space: NasBenchNLP, architecture: str) -> list[Layer]:
+    """Keep the last network's programs, for other weights and other batches."""
+    from epsinas.engines import recurrent
+
+    return recurrent.build(space, architecture)
+
+
+class FullWidthEngine:
     """Outputs by the full-width interpreter, in float32 or float64."""
+
+    estimates_rounding = True
 
     def __init__(self, space: NasBenchNLP, batch: TokenBatch, precision: str):
         import torch
@@ -67,7 +68,9 @@ class FullWidthEngine(RecurrentEngine):
             return np.ascontiguousarray(network(self._embedded)[:, :, 0].numpy())
 
 
-def engine(name: str, space: NasBenchNLP, batch: TokenBatch, precision: str = "single") -> RecurrentEngine:
+def engine(
+    name: str, space: NasBenchNLP, batch: TokenBatch, precision: str = "single"
+) -> LumpedEngine | FullWidthEngine:
     """Return an engine on one batch; see `epsinas.scoring.engine`.
 
     Raises:

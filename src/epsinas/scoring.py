@@ -8,18 +8,20 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.metric import epsilon, normalise
-from epsinas.spaces import Space
+from epsinas.metric import epsilon
+from epsinas.rounding import Deviations, Normalised, Scored, normalised, score_normalised
+from epsinas.spaces import NasBenchNLP, Space
 
 if TYPE_CHECKING:
     import torch
 
     from epsinas.engines.lumped import Node
+    from epsinas.text import TokenBatch
 
 ENGINES = ("lumped", "full-width")
 _CHUNK = 16
@@ -27,14 +29,22 @@ _CHUNK = 16
 
 
 class Engine(Protocol):
-    """Something that gives a network's outputs on its batch under a constant weight."""
+    """Something that gives a network's outputs on its batch under a constant weight.
 
-    def outputs(self, architecture: str, weight: float) -> np.ndarray:
-        """Return the flattened outputs, up to a power of two."""
+    `estimates_rounding` says whether `epsinas.rounding` can tell from the outputs how far rounding limits a score. It
+    cannot for images: behind the last ReLU many outputs are 0 by right, and rounding happens in the layers before.
+    """
+
+    estimates_rounding: bool
+
+    def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
+        """Return the outputs, up to a power of two."""
 
 
 class LumpedEngine:
     """Outputs by the lumped interpreter; see `epsinas.engines.lumped`."""
+
+    estimates_rounding = False
 
     def __init__(self, space: Space, batch: np.ndarray, precision: str):
         from epsinas.engines import lumped
@@ -62,6 +72,8 @@ class FullWidthEngine:
     are equal, but ten of them would differ in their last digits, and so would what `masked` leaves out.
     """
 
+    estimates_rounding = False
+
     def __init__(self, space: Space, batch: np.ndarray, precision: str):
         import torch
 
@@ -86,13 +98,14 @@ class FullWidthEngine:
             return network(self._batch).numpy().ravel()
 
 
-def engine(name: str, space: Space, batch: np.ndarray, precision: str = "single") -> Engine:
+def engine(name: str, space: Space | NasBenchNLP, batch: np.ndarray | TokenBatch, precision: str = "single") -> Engine:
     """Return an engine on one batch.
 
     Args:
         name: `lumped` or `full-width`.
         space: the search space.
-        batch: (N, C, H, W), float32 or float64, finite; H and W multiples of 4.
+        batch: images (N, C, H, W), float32 or float64, finite, H and W multiples of 4; for recurrent networks, tokens
+            and their embedding.
         precision: `single`, `double`, or (lumped only) `extended`.
 
     Raises:
@@ -100,6 +113,10 @@ def engine(name: str, space: Space, batch: np.ndarray, precision: str = "single"
     """
     if name not in ENGINES:
         raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
+    if isinstance(space, NasBenchNLP):
+        from epsinas import recurrent_scoring
+
+        return recurrent_scoring.engine(name, space, batch, precision)
     check_batch(batch)
     return (LumpedEngine if name == "lumped" else FullWidthEngine)(space, batch, precision)
 
@@ -137,33 +154,45 @@ def check_weights(weights: Sequence[float]) -> None:
 
 def score_pairs(
     network: Engine, architecture: str, pairs: Sequence[tuple[float, float]], zeros: str = "masked"
-) -> list[float]:
+) -> list[Scored]:
     """Score one network for several pairs of weights; its outputs are computed once for each weight.
 
     Returns:
-        One score for each pair, NaN where there is none.
+        For each pair the score, NaN where there is none, and the estimate of its error by rounding, NaN where the
+        engine allows none.
     """
-    outputs: dict[float, np.ndarray | None] = {}
+    found: dict[float, Normalised | Scored] = {}
 
-    def constant_or_outputs(weight: float) -> np.ndarray | None:
-        if weight not in outputs:
-            values = network.outputs(architecture, weight)
-            outputs[weight] = None if normalise(values) is None else values
-        return outputs[weight]
+    def under(weight: float) -> Normalised | Scored:
+        if weight not in found:
+            found[weight] = normalised(network.outputs(architecture, weight))
+        return found[weight]
 
     scores = []
     for low, high in pairs:
         # A constant output settles the matter before the other weight costs anything.
-        first = constant_or_outputs(low)
-        second = None if first is None else constant_or_outputs(high)
-        scores.append(float("nan") if first is None or second is None else epsilon(first, second, zeros))
+        first = under(low)
+        second = first if isinstance(first, Scored) else under(high)
+        scores.append(second if isinstance(second, Scored) else score_normalised(first, second, zeros))
+    if not network.estimates_rounding:
+        scores = [found._replace(error=float("nan")) for found in scores]
     return scores
 
 
+class Scores(NamedTuple):
+    """Scores, NaN for none, and estimates of their relative error by rounding (see `epsinas.rounding`).
+
+    There are estimates for recurrent networks only; for others they are NaN.
+    """
+
+    scores: np.ndarray
+    errors: np.ndarray
+
+
 def score_architectures(
-    space: Space,
+    space: Space | NasBenchNLP,
     architectures: Iterable[str],
-    batch: np.ndarray,
+    batch: np.ndarray | TokenBatch,
     weights: tuple[float, float] | Sequence[tuple[float, float]],
     engine: str = "lumped",
     precision: str = "single",
@@ -171,14 +200,15 @@ def score_architectures(
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """Score architectures of a search space on a batch of images (Gracheva 2024, Algorithm 1).
+    """Score architectures of a search space on a batch (Gracheva 2024, Algorithm 1).
 
     Networks with equal graphs are scored once.
 
     Args:
         space: the search space.
         architectures: architecture strings.
-        batch: (N, C, H, W), float32 or float64, already normalised, finite; H and W multiples of 4.
+        batch: images (N, C, H, W), float32 or float64, already normalised, finite; H and W multiples of 4. For
+            recurrent networks, an `epsinas.text.TokenBatch`.
         weights: (low, high), or a sequence of such pairs.
         engine: `lumped` (exact reduction, hundreds of times faster) or `full-width` (torch).
         precision: `single` (float32, as published), `double`, or `extended` (lumped only).
@@ -192,6 +222,26 @@ def score_architectures(
     Raises:
         InputError: a malformed architecture (naming its position from 1), batch, weight, engine or precision.
     """
+    return score_with_errors(space, architectures, batch, weights, engine, precision, zeros, jobs, progress).scores
+
+
+def score_with_errors(
+    space: Space | NasBenchNLP,
+    architectures: Iterable[str],
+    batch: np.ndarray | TokenBatch,
+    weights: tuple[float, float] | Sequence[tuple[float, float]],
+    engine: str = "lumped",
+    precision: str = "single",
+    zeros: str = "masked",
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Scores:
+    """Score architectures as `score_architectures` does, and say how far rounding limits each score.
+
+    Returns:
+        Scores and errors, both as `score_architectures` returns scores. A score whose error is above
+        `epsinas.rounding.LIMIT` is limited by rounding; see `epsinas.rounding.Scored` for networks without one.
+    """
     single = len(weights) == 2 and all(np.isscalar(weight) for weight in weights)
     pairs = [tuple(weights)] if single else [tuple(pair) for pair in weights]
     for pair in pairs:
@@ -203,17 +253,17 @@ def score_architectures(
     report = progress or (lambda count: None)
     multiplicity = np.bincount(members, minlength=len(first))
     chunks = [range(start, min(start + _CHUNK, len(first))) for start in range(0, len(first), _CHUNK)]
-    results = np.full((len(first), len(pairs)), np.nan)
+    results = np.full((len(first), len(pairs), 2), np.nan)
     with _workers(jobs if len(chunks) > 1 else 1, (engine, space, batch, precision)) as run:
         tasks = ([architectures[first[at]] for at in chunk] for chunk in chunks)
         for chunk, rows in zip(chunks, run([(task, pairs, zeros) for task in tasks]), strict=True):
             results[list(chunk)] = rows
             report(int(multiplicity[list(chunk)].sum()))
-    scores = results[members]
-    return scores[:, 0] if single else scores
+    scores, errors = np.moveaxis(results[members], -1, 0)
+    return Scores(scores[:, 0], errors[:, 0]) if single else Scores(scores, errors)
 
 
-def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def distinct(space: Space | NasBenchNLP, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Find the architectures whose constant-weight networks are the same function.
 
     Returns:
@@ -223,14 +273,15 @@ def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np
     Raises:
         InputError: an architecture is malformed; the message gives its position from 1.
     """
-    from epsinas.engines import lumped
+    from epsinas.engines import lumped, recurrent
 
+    identity = recurrent.identity if isinstance(space, NasBenchNLP) else lumped.identity
     seen: dict[bytes, int] = {}
     first: list[int] = []
     members = np.empty(len(architectures), dtype=np.int64)
     for position, architecture in enumerate(architectures):
         try:
-            digest = lumped.identity(space, architecture)
+            digest = identity(space, architecture)
         except InputError as error:
             raise InputError(f"architecture {position + 1}: {error}") from None
         if digest not in seen:
@@ -261,7 +312,7 @@ def _start(*arguments) -> None:
     _engine = engine(*arguments)
 
 
-def _score_chunk(task: tuple) -> list[list[float]]:
+def _score_chunk(task: tuple) -> list[list[Scored]]:
     architectures, pairs, zeros = task
     return [score_pairs(_engine, architecture, pairs, zeros) for architecture in architectures]
 

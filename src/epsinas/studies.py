@@ -8,6 +8,7 @@ import yaml
 
 from epsinas.errors import InputError
 from epsinas.scoring import check_weights
+from epsinas.spaces import SPACES
 
 
 def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
@@ -28,17 +29,32 @@ def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(study))
     if error is not None:
         raise InputError(_one_line(error))
-    for space in ("nas-bench-201",):
-        if study[space]["weights"] != "auto":
-            check_weights(study[space]["weights"])
+    for space in SPACES:
+        weights = study.get(space, {}).get("weights", "auto")
+        if weights != "auto":
+            check_weights(weights)
     if "train" in study:
         _check_training(study["train"], study["nas-bench-201"])
     _check_datasets(study["nas-bench-201"])
+    _check_corpora(study.get("nas-bench-nlp", {}))
     return study
 
 
+def _check_corpora(section: dict[str, Any]) -> None:
+    """Check that Table 10 takes corpora of the study."""
+    named = section.get("ablations", {}).get("embeddings", {}).get("datasets") or []
+    unknown = [corpus for corpus in named if corpus not in section["corpora"]]
+    if unknown:
+        raise InputError(
+            f"config: nas-bench-nlp.ablations.embeddings.datasets: found {', '.join(unknown)}, "
+            f"expected only nas-bench-nlp.corpora, {', '.join(section['corpora'])}"
+        )
+
+
 def _check_datasets(section: dict[str, Any]) -> None:
-    """Check that what tables and figures take are datasets of the study."""
+    """Check that what tables and figures take are datasets of the study, and that they can be compared."""
+    if section["performance"] is None:
+        raise InputError("config: nas-bench-201.performance: found null, expected split and epochs")
     ablations = section["ablations"]
     weights = ablations.get("weights", {})
     named = {
@@ -86,7 +102,10 @@ def _with_defaults(value: Any, rules: dict[str, Any], root: dict[str, Any]) -> A
 
 def _resolved(rules: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """Follow a reference to the schema's definitions."""
-    return root["$defs"][rules["$ref"].rpartition("/")[2]] if "$ref" in rules else rules
+    if "$ref" not in rules:
+        return rules
+    beside = {key: value for key, value in rules.items() if key != "$ref"}
+    return root["$defs"][rules["$ref"].rpartition("/")[2]] | beside
 
 
 def _one_line(error: jsonschema.ValidationError) -> str:

@@ -1,15 +1,24 @@
 """Tables: scores joined with performances."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
-from epsinas.evaluation import RANGES, SIX, evaluate
+from epsinas.evaluation import RANGES, SIX, bootstrap, evaluate
 from epsinas.intervals import prediction_interval
+from epsinas.rounding import LIMIT, limited_scores
 
-TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "Digits"}
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "digits": "Digits",
+    "ptb": "PTB",
+    "wikitext-2": "WikiText-2",
+    "zipf": "Zipf",
+}
 """How datasets are called in print; any other by its own name."""
 
 _RUN = ["dataset", "inputs", "batch_size", "draw", "precision", "weight_low", "weight_high"]
@@ -27,7 +36,8 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
 
     Returns:
         Accuracy in percent, or loss in nats where the table has no accuracy; the benchmark's mean over seeds
-        (rows without a seed), or where it has none, the mean of the seeds' rows.
+        (rows without a seed), or where it has none, the mean of the seeds' rows. The name of the series says which,
+        `accuracy` or `loss`.
 
     Raises:
         InputError: the table has no such rows.
@@ -40,6 +50,22 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
     return (rows if means.empty else means).groupby("index")[measure].mean()
 
 
+SPACE_TITLES = {"nas-bench-101": "NAS-Bench-101", "nas-bench-201": "NAS-Bench-201", "nas-bench-nlp": "NAS-Bench-NLP"}
+"""How search spaces are called in print."""
+
+
+def panel_title(space: str, dataset: str, several: bool) -> str:
+    """Return the title of a dataset's panel, with the space where a figure has several."""
+    title = TITLES.get(dataset, dataset)
+    return f"{SPACE_TITLES[space]}, {title}" if several else title
+
+
+def performance_label(measure: str, split: str) -> str:
+    """Return the axis label of a performance: `accuracy` or `loss` of a split."""
+    unit = {"accuracy": "accuracy (%)", "loss": "loss (nats)"}[measure]
+    return f"{'validation' if split == 'valid' else split} {unit}"
+
+
 def evaluate_table(scores: pd.DataFrame, performance: pd.DataFrame, split: str, epochs: int) -> pd.DataFrame:
     """Compute the six evaluation scores of every run in a score table.
 
@@ -50,18 +76,33 @@ def evaluate_table(scores: pd.DataFrame, performance: pd.DataFrame, split: str, 
         epochs: as in `performance_of`.
 
     Returns:
-        A row for each run and pair of weights: `metric`, what identifies it, and the fields of `Evaluation`.
+        A row for each run and pair of weights: `metric`, what identifies it, the fields of `Evaluation`, `scored`,
+        the number of networks with a score, whether they have a performance or not, and of `limited_scores`,
+        `rounding_limited`.
     """
     rows = []
     for identity, run in scores.groupby(_RUN, sort=False):
         reached = performance_of(performance, identity[0], split, epochs)
-        found = evaluate(run["score"], reached.reindex(run["index"]))
-        rows.append({"metric": "epsilon", **dict(zip(_RUN, identity, strict=True)), **asdict(found)})
+        found = evaluate(run["score"], reached.reindex(run["index"]), higher_is_better=bool(reached.name == "accuracy"))
+        rows.append(
+            {
+                "metric": "epsilon",
+                **dict(zip(_RUN, identity, strict=True)),
+                **asdict(found),
+                "scored": int(run["score"].notna().sum()),
+                "rounding_limited": limited_scores(run),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def evaluate_draws(
-    runs: Iterable[pd.DataFrame], performance: pd.DataFrame, split: str, epochs: int
+    runs: Iterable[pd.DataFrame],
+    performance: pd.DataFrame,
+    split: str,
+    epochs: int,
+    resamples: int = 0,
+    rng: np.random.Generator | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Evaluate runs on several random batches.
 
@@ -70,12 +111,47 @@ def evaluate_draws(
         performance: the performance table.
         split: as in `performance_of`.
         epochs: as in `performance_of`.
+        resamples: of the networks, for intervals that say how far another sample of networks may land; 0 for none.
+        rng: draws the resamples.
 
     Returns:
-        Two tables: that of `with_intervals`, and every draw by itself, as from `evaluate_table`.
+        Two tables: that of `with_intervals`, with the columns `{score}_sample_low` and `{score}_sample_high` of
+        `epsinas.evaluation.bootstrap` if there are resamples; and every draw by itself, as from `evaluate_table`.
     """
+    runs = list(runs)
     draws = pd.concat([evaluate_table(run, performance, split, epochs) for run in runs], ignore_index=True)
-    return with_intervals(draws), draws
+    table = with_intervals(draws)
+    if resamples:
+        intervals = _sample_intervals(runs, performance, split, epochs, resamples, rng)
+        table = table.merge(intervals, on=_RUN, validate="one_to_one")
+    return table, draws
+
+
+def _sample_intervals(
+    runs: Sequence[pd.DataFrame],
+    performance: pd.DataFrame,
+    split: str,
+    epochs: int,
+    resamples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return bootstrap intervals for the first draw of every run and pair of weights, with what identifies it."""
+    rows = []
+    for run in runs:
+        for identity, shown in run[run["draw"] == run["draw"].min()].groupby(_RUN, sort=False):
+            reached = performance_of(performance, identity[0], split, epochs)
+            ends = bootstrap(
+                shown["score"],
+                reached.reindex(shown["index"]),
+                resamples,
+                rng,
+                higher_is_better=bool(reached.name == "accuracy"),
+            )
+            row = dict(zip(_RUN, identity, strict=True))
+            for score, (low, high) in ends.items():
+                row |= {f"{score}_sample_low": low, f"{score}_sample_high": high}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def with_intervals(draws: pd.DataFrame) -> pd.DataFrame:
@@ -123,3 +199,35 @@ def performances(
             except InputError:
                 found[f"{dataset}_{split}"] = None
     return found
+
+
+def rounding_table(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Say how far rounding limits scores, and what the limited ones are worth.
+
+    Args:
+        scores: runs over the same networks in several precisions, with the columns that identify a run.
+        reference: the precision that the others are compared with.
+
+    Returns:
+        For each dataset, pair of weights and precision, on the first batch: `networks`, `scored`, `limited` (scores
+        whose estimated error is above `epsinas.rounding.LIMIT`), `limited_share` of those scored, and of the relative
+        difference from the reference's scores the median and the largest, among the scores that are limited
+        (`limited_median`, `limited_largest`) and among the others (`others_median`, `others_largest`), where both
+        precisions have a score and the reference's is not limited itself.
+    """
+    first = scores[scores["draw"] == 0]
+    rows = []
+    for pair, runs in first.groupby(["dataset", "weight_low", "weight_high"], sort=False):
+        by_precision = {name: run.set_index("index") for name, run in runs.groupby("precision", sort=False)}
+        exact = by_precision[reference]["score"].where(by_precision[reference]["error"] <= LIMIT)
+        for precision, run in by_precision.items():
+            limited = run["score"].notna() & (run["error"] > LIMIT)
+            scored = int(run["score"].notna().sum())
+            row = dict(zip(("dataset", "weight_low", "weight_high"), pair, strict=True))
+            row |= {"precision": precision, "networks": len(run), "scored": scored, "limited": int(limited.sum())}
+            row["limited_share"] = row["limited"] / scored if scored else np.nan
+            difference = (run["score"] / exact - 1).abs()
+            for name, among in (("limited", difference[limited]), ("others", difference[~limited])):
+                row |= {f"{name}_median": among.median(), f"{name}_largest": among.max()}
+            rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,13 +1,14 @@
 """Choosing the two constant weights for a new problem, without labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
 from epsinas.scoring import score_architectures
-from epsinas.spaces import Space
+from epsinas.spaces import NasBenchNLP, Space
+from epsinas.text import TokenBatch
 
 EXPONENTS = tuple(range(-7, 1))
 """Powers of ten that are tried."""
@@ -30,8 +31,8 @@ def windows(exponents: Sequence[int] = EXPONENTS) -> list[tuple[float, float]]:
 
 
 def choose_weights(
-    space: Space,
-    batch: np.ndarray,
+    space: Space | NasBenchNLP,
+    batch: np.ndarray | TokenBatch,
     rng: np.random.Generator,
     networks: int = 100,
     precision: str = "single",
@@ -46,7 +47,7 @@ def choose_weights(
 
     Args:
         space: the search space.
-        batch: images, as for `score_architectures`.
+        batch: as for `score_architectures`.
         rng: draws the networks.
         networks: how many.
         precision: of scoring; with `extended` nearly every window passes and the widest is taken.
@@ -87,32 +88,35 @@ def chosen_pair(table: pd.DataFrame, name: str = "weights: auto") -> tuple[float
     return float(chosen["weight_low"].iloc[0]), float(chosen["weight_high"].iloc[0])
 
 
-PUBLISHED = {dataset: (1e-7, 1.0) for dataset in ("cifar10", "cifar100", "ImageNet16-120")}
-"""The paper's choice for NAS-Bench-201 (Table 8)."""
+PUBLISHED = {
+    **{("nas-bench-201", dataset): (1e-7, 1.0) for dataset in ("cifar10", "cifar100", "ImageNet16-120")},
+    ("nas-bench-101", "cifar10"): (1e-4, 10.0),
+    ("nas-bench-nlp", "ptb"): (1e-5, 1e-3),
+}
+"""The paper's choices, by space and dataset (Table 8)."""
 
 
-def compare_weights(tables: Mapping[str, pd.DataFrame], used: Sequence[float] | None) -> pd.DataFrame:
-    """Put the automatic choice for each dataset beside the published one and the study's (Table 8).
+def compare_weights(space: str, dataset: str, table: pd.DataFrame, used: Sequence[float] | None) -> dict[str, object]:
+    """Put the automatic choice for a dataset beside the published one and the study's (a row of Table 8).
 
     Args:
-        tables: by dataset, what `choose_weights` returned.
+        space: name of the search space.
+        dataset: name of the dataset.
+        table: what `choose_weights` returned.
         used: the study's weights; None where it takes the automatic choice.
 
     Returns:
-        `dataset`, and `low` and `high` of the pairs `automatic`, `published` and `used`; with the number of random
-        networks (of `networks`) that have a score under each (`archs`). Empty where there is no such pair.
+        `space`, `dataset`, and `low` and `high` of the pairs `automatic`, `published` and `used`; with the number of
+        random networks (of `networks`) that have a score under each (`archs`). None where there is no such pair.
     """
-    rows = []
-    for dataset, table in tables.items():
-        pairs = {
-            "automatic": tuple(table.loc[table["chosen"], ["weight_low", "weight_high"]].to_numpy().ravel()),
-            "published": PUBLISHED.get(dataset, ()),
-        }
-        pairs["used"] = tuple(used) if used else pairs["automatic"]
-        archs = table.set_index(["weight_low", "weight_high"])["archs"].to_dict()
-        row: dict[str, object] = {"space": "nas-bench-201", "dataset": dataset, "networks": table["networks"].iloc[0]}
-        for name, pair in pairs.items():
-            row[f"{name}_low"], row[f"{name}_high"] = pair or (None, None)
-            row[f"{name}_archs"] = archs.get(pair)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    pairs = {
+        "automatic": tuple(table.loc[table["chosen"], ["weight_low", "weight_high"]].to_numpy().ravel()),
+        "published": PUBLISHED.get((space, dataset), ()),
+    }
+    pairs["used"] = tuple(used) if used else pairs["automatic"]
+    archs = table.set_index(["weight_low", "weight_high"])["archs"].to_dict()
+    row: dict[str, object] = {"space": space, "dataset": dataset, "networks": table["networks"].iloc[0]}
+    for name, pair in pairs.items():
+        row[f"{name}_low"], row[f"{name}_high"] = pair or (None, None)
+        row[f"{name}_archs"] = archs.get(pair)
+    return row

@@ -25,11 +25,12 @@ TARGETS = []
 
 
 wildcard_constraints:
-    space="[a-z0-9-]+",
+    space="nas-bench-[a-z0-9]+",
     dataset="[A-Za-z0-9_-]+",
-    inputs="[a-z_]+",
+    inputs=r"[a-z0-9_.]+",
     size=r"\d+",
     draw=r"\d+",
+    draws=r"\d+",
     precision="single|double|extended",
     grid="pair|grid|wide",
     initialisation="[a-z_]+",
@@ -39,36 +40,95 @@ wildcard_constraints:
     per_job=r"\d+",
 
 
+# Search spaces of the study, and the data on which the networks of each are scored.
+SPACES = [name for name in config if name.startswith("nas-bench-")]
+DATASETS = {
+    space: list(config[space].get("datasets") or config[space]["corpora"])
+    for space in SPACES
+}
 NAS_BENCH_201 = config["nas-bench-201"]
 TRAIN = config.get("train")
+
+
+def source(wildcards):
+    """The file that batches are made of: images or a text."""
+    space = dict(wildcards.items()).get("space", "nas-bench-201")
+    if "corpora" in config[space]:
+        part = config[space]["corpora"][wildcards.dataset]
+        return f"{RESULTS}/data/{wildcards.dataset}/{part}.txt"
+    return f"{RESULTS}/data/{wildcards.dataset}.npz"
+
+
+# A run: all networks, or the first so many, on so many random batches with one pair or a grid of weights.
+RUN = "{space}/{dataset}/{inputs}-{size}-{draws}/{precision}-{grid}-{networks}"
+
+
+def runs(space="nas-bench-201", networks=None, **features):
+    """The runs of a space with these features, each a value or a list of them; others are the study's own."""
+    section = config[space]
+    usual = {
+        "dataset": DATASETS[space],
+        "inputs": section.get("embedding", "real"),
+        "size": section["batch_size"],
+        "draws": 1,
+        "precision": section["precisions"][0],
+        "grid": "pair",
+    }
+    return expand(
+        RUN,
+        space=space,
+        networks="all" if networks is None else f"first-{networks}",
+        **(usual | features),
+    )
+
+
+# All networks. The first precision is the published one, of which several batches show the scatter.
+WHOLE_RUNS = {
+    space: [
+        run
+        for dataset in DATASETS[space]
+        for run in (
+            *runs(space, dataset=dataset, draws=config[space]["draws"]),
+            *runs(space, dataset=dataset, precision=config[space]["precisions"][1:]),
+        )
+    ]
+    for space in SPACES
+}
+
+
+def main_runs(space="nas-bench-201"):
+    """The first of the runs over all networks on each dataset."""
+    return runs(space, draws=config[space]["draws"])
+
+
+def scores_of(names):
+    """The score files of runs."""
+    return expand(f"{RESULTS}/scores/{{run}}.parquet", run=names)
 
 
 def networks_tried(space, networks="all"):
     """Number of architecture strings that a run tries."""
     subset = networks.partition("-")[2]
-    return (
-        int(subset)
-        if subset
-        else (TRAIN or {}).get("networks") or config[space]["networks"]
-    )
-
-
-def networks_wildcard(count):
-    """What a run is called that tries so many networks, all if None."""
-    return "all" if count is None else f"first-{count}"
+    sampled = config[space].get("sample") or (TRAIN or {}).get("networks")
+    return int(subset) if subset else sampled or config[space]["networks"]
 
 
 def chunk_files(**run):
     """The chunk files of the run with these wildcards.
 
-    A run over some networks is part of the run over all of them, if the study has that one.
+    A run over some networks, or on some batches, is part of the run over all of them, if the study has that one.
     """
-    if RUN.format(**{**run, "networks": "all"}) in WHOLE_RUNS:
-        run["networks"] = "all"
-    # The smaller the batch, the more networks make a job.
-    share = min(1, int(run["size"]) / config[run["space"]]["batch_size"])
+    space = config[run["space"]]
+    whole = {**run, "networks": "all", "draws": str(space["draws"])}
+    if (
+        int(run["draws"]) <= space["draws"]
+        and RUN.format(**whole) in WHOLE_RUNS[run["space"]]
+    ):
+        run = whole
+    # The smaller the batches, the more networks make a job.
+    share = int(run["draws"]) * int(run["size"]) / space["batch_size"]
     networks = networks_tried(run["space"], run["networks"])
-    chunks = math.ceil(networks * share / config["networks_per_job"])
+    chunks = max(math.ceil(networks * share / config["networks_per_job"]), 1)
     return expand(
         f"{RESULTS}/scores/{{run}}/{{chunk}}-of-{{chunks}}.parquet",
         run=RUN.format(**run),
@@ -77,11 +137,19 @@ def chunk_files(**run):
     )
 
 
+def seconds_of(run):
+    """The files that say what the scoring jobs of a run took."""
+    names = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+?)", RUN), run).groupdict()
+    return [
+        re.sub(f"^{RESULTS}/(.*)parquet$", rf"{BENCHMARKS}/\1tsv", path)
+        for path in chunk_files(**names)
+    ]
+
+
 def chosen_weights(wildcards):
     """The file that says which weights were chosen automatically, if they are."""
-    space = dict(wildcards.items()).get("space", "nas-bench-201")
-    if config[space]["weights"] == "auto":
-        return f"{RESULTS}/weights/{space}/{wildcards.dataset}.csv"
+    if config[wildcards.space]["weights"] == "auto":
+        return f"{RESULTS}/weights/{wildcards.space}/{wildcards.dataset}.csv"
     return []
 
 
@@ -95,54 +163,3 @@ def pairs(wildcards):
         weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
     )
     return list(itertools.combinations(sorted(values), 2))
-
-
-RUN = "{space}/{dataset}/{inputs}-{size}-{draw}/{precision}-{grid}-{networks}"
-
-
-def runs(
-    datasets=NAS_BENCH_201["datasets"],
-    inputs="real",
-    size=NAS_BENCH_201["batch_size"],
-    draw=0,
-    precision=NAS_BENCH_201["precisions"][0],
-    grid="pair",
-    networks=None,
-):
-    """The runs of NAS-Bench-201 with these features, each a value or a list of them."""
-    return expand(
-        RUN,
-        space="nas-bench-201",
-        dataset=datasets,
-        inputs=inputs,
-        size=size,
-        draw=draw,
-        precision=precision,
-        grid=grid,
-        networks=networks_wildcard(networks),
-    )
-
-
-def scores_of(names):
-    """The score files of runs."""
-    return expand(f"{RESULTS}/scores/{{run}}.parquet", run=names)
-
-
-def size_chunks(size):
-    """Number of jobs for one size of batch; each takes all draws, to build a network's graph once."""
-    networks = NAS_BENCH_201["ablations"]["batch_size"]["networks"] or networks_tried(
-        "nas-bench-201"
-    )
-    share = size / NAS_BENCH_201["batch_size"]
-    return math.ceil(networks * share / config["networks_per_job"])
-
-
-# Table 1: all networks. Its first precision is the published one, of which the draws show the scatter.
-WHOLE_RUNS = [
-    run
-    for dataset in NAS_BENCH_201["datasets"]
-    for run in (
-        *runs(datasets=dataset, draw=range(NAS_BENCH_201["draws"])),
-        *runs(datasets=dataset, precision=NAS_BENCH_201["precisions"][1:]),
-    )
-]

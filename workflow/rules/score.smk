@@ -1,4 +1,4 @@
-# Architectures and inputs to scores: one job for each chunk of networks.
+# Architectures and inputs to scores: one job for each chunk of networks, which takes all batches of a run.
 
 
 rule describe_networks:
@@ -18,26 +18,9 @@ rule describe_networks:
         "../scripts/describe_networks.py"
 
 
-rule make_image_batch:
-    input:
-        f"{RESULTS}/data/{{dataset}}.npz",
-    output:
-        f"{RESULTS}/batches/{{dataset}}/{{inputs}}-{{size}}-{{draw}}.npy",
-    log:
-        f"{LOGS}/batches/{{dataset}}/{{inputs}}-{{size}}-{{draw}}.log",
-    benchmark:
-        f"{BENCHMARKS}/batches/{{dataset}}/{{inputs}}-{{size}}-{{draw}}.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        seed=config["seed"],
-    script:
-        "../scripts/make_image_batch.py"
-
-
 rule choose_weights:
     input:
-        lambda wildcards: f"{RESULTS}/batches/{wildcards.dataset}/real-{config[wildcards.space]['batch_size']}-0.npy",
+        source,
     output:
         f"{RESULTS}/weights/{{space}}/{{dataset}}.csv",
     log:
@@ -47,8 +30,7 @@ rule choose_weights:
     conda:
         ENVIRONMENT
     params:
-        skeleton=lambda wildcards: config[wildcards.space]["skeleton"],
-        precision=lambda wildcards: config[wildcards.space]["precisions"][0],
+        section=lambda wildcards: config[wildcards.space],
         seed=config["seed"],
     script:
         "../scripts/choose_weights.py"
@@ -57,7 +39,7 @@ rule choose_weights:
 rule score_chunk:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
-        batch=f"{RESULTS}/batches/{{dataset}}/{{inputs}}-{{size}}-{{draw}}.npy",
+        source=source,
         weights=chosen_weights,
     output:
         f"{RESULTS}/scores/{RUN}/{{chunk}}-of-{{chunks}}.parquet",
@@ -69,11 +51,14 @@ rule score_chunk:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
-        skeleton=lambda wildcards: config[wildcards.space]["skeleton"],
-        zeros=lambda wildcards: config[wildcards.space]["zeros"],
+        section=lambda wildcards: {
+            key: config[wildcards.space].get(key)
+            for key in ("skeleton", "zeros", "steps")
+        },
         pairs=pairs,
+        seed=config["seed"],
     script:
         "../scripts/score_chunk.py"
 

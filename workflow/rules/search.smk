@@ -5,25 +5,12 @@ SEARCH = NAS_BENCH_201.get("search")
 
 if SELECTION:
     TARGETS.append(f"{RESULTS}/tables/table2.csv")
-    COSTED = chunk_files(
-        space="nas-bench-201",
-        dataset=NAS_BENCH_201["datasets"][0],
-        inputs="real",
-        size=NAS_BENCH_201["batch_size"],
-        draw=0,
-        precision=NAS_BENCH_201["precisions"][0],
-        grid="pair",
-        networks="all",
-    )
 
     rule table_2:
         input:
-            scores=scores_of(runs()),
-            # The cost of scoring is what these jobs took.
-            seconds=[
-                re.sub(f"^{RESULTS}/(.*)parquet$", rf"{BENCHMARKS}/\1tsv", path)
-                for path in COSTED
-            ],
+            scores=scores_of(main_runs()),
+            # The cost of scoring is what these jobs took, for all batches.
+            seconds=seconds_of(main_runs()[0]),
             networks=f"{RESULTS}/networks/nas-bench-201.parquet",
             performance=f"{RESULTS}/data/nas-bench-201.performance.parquet",
             cost=(
@@ -48,6 +35,7 @@ if SELECTION:
             datasets=NAS_BENCH_201["datasets"],
             epochs=NAS_BENCH_201["performance"]["epochs"],
             selection=SELECTION,
+            draws=NAS_BENCH_201["draws"],
             skeleton=NAS_BENCH_201["skeleton"],
             seed=config["seed"],
             quoted=config["ledger"],
@@ -60,7 +48,7 @@ if SEARCH:
 
     rule search_networks:
         input:
-            scores=scores_of(runs()),
+            scores=scores_of(main_runs()),
             networks=f"{RESULTS}/networks/nas-bench-201.parquet",
             performance=f"{RESULTS}/data/nas-bench-201.performance.parquet",
         output:

@@ -5,6 +5,9 @@ from epsinas.schemas import write_csv
 from epsinas.weights import compare_weights
 
 with job(snakemake):
-    weights = None if snakemake.params.weights == "auto" else snakemake.params.weights
-    tables = [pd.read_csv(path) for path in snakemake.input]
-    write_csv(compare_weights(dict(zip(snakemake.params.datasets, tables, strict=True)), weights), snakemake.output[0])
+    choices = zip(snakemake.params.choices, snakemake.input, strict=True)
+    rows = [
+        compare_weights(space, dataset, pd.read_csv(path), None if used == "auto" else used)
+        for (space, dataset, used), path in choices
+    ]
+    write_csv(pd.DataFrame(rows), snakemake.output[0])

@@ -2,19 +2,20 @@ import pandas as pd
 from job import job
 
 from epsinas.figures import save, scatter
+from epsinas.networks import first_draw
 from epsinas.schemas import read_architectures, read_performance, read_scores
-from epsinas.tables import performance_of
+from epsinas.tables import panel_title, performance_label, performance_of
 
 with job(snakemake):
-    performance = read_performance(snakemake.input.performance)
-    parameters = read_architectures(snakemake.input.networks).set_index("index")["parameters"]
-    panels = {}
-    for dataset, path in zip(snakemake.params.datasets, snakemake.input.scores, strict=True):
-        panels[dataset] = pd.DataFrame(
-            {
-                "performance": performance_of(performance, dataset, **snakemake.params.rows),
-                "score": read_scores(path).set_index("index")["score"],
-                "parameters": parameters,
-            }
-        ).dropna()
-    save(scatter(panels), snakemake.output)
+    rows, names = snakemake.params.rows, snakemake.input
+    performance = dict(zip(rows, map(read_performance, names.performance), strict=True))
+    networks = dict(zip(rows, map(read_architectures, names.networks), strict=True))
+    panels, labels = {}, {}
+    for (space, dataset), path in zip(snakemake.params.panels, names.scores, strict=True):
+        reached = performance_of(performance[space], dataset, **rows[space])
+        title = panel_title(space, dataset, several=len(rows) > 1)
+        labels[title] = performance_label(reached.name, rows[space]["split"])
+        parameters = networks[space].set_index("index")["parameters"]
+        panel = {"performance": reached, "score": first_draw(read_scores(path)), "parameters": parameters}
+        panels[title] = pd.DataFrame(panel).dropna()
+    save(scatter(panels, labels), snakemake.output)

@@ -10,13 +10,14 @@ with job(snakemake):
     scores = gather(
         read_architectures(snakemake.input.networks),
         subset,
+        int(wildcards.draws),
         pd.concat([read_scores(path) for path in snakemake.input.chunks]),
     )
     scores = scores.assign(
+        space=wildcards.space,
         dataset=wildcards.dataset,
         inputs=wildcards.inputs,
         batch_size=int(wildcards.size),
-        draw=int(wildcards.draw),
         precision=wildcards.precision,
     )
     write_scores(scores, snakemake.output[0])

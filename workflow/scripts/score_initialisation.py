@@ -4,7 +4,7 @@ import torch
 from job import job
 from tqdm import tqdm
 
-from epsinas.batches import read_batch
+from epsinas.draws import read_draws
 from epsinas.initialisation import sample_networks, score_sample
 from epsinas.schemas import INITIALISED, read_architectures, write_table
 from epsinas.spaces import space
@@ -14,11 +14,14 @@ with job(snakemake):
     torch.set_num_threads(snakemake.threads)
     networks = read_architectures(snakemake.input.networks)
     networks = sample_networks(networks, params.stop, params.seed)[params.start :]
+    (batch,) = read_draws(
+        snakemake.input.images, wildcards.dataset, "real", int(wildcards.size), [int(wildcards.draw)], params.seed
+    )
     with tqdm(total=len(networks), unit="network", file=sys.stderr, mininterval=10) as bar:
         scores = score_sample(
             space("nas-bench-201", **params.skeleton),
             networks,
-            read_batch(snakemake.input.batch),
+            batch,
             wildcards.initialisation,
             params.seed,
             int(wildcards.draw),

@@ -2,6 +2,7 @@ import pandas as pd
 from job import job
 
 from epsinas.comparison import search_table
+from epsinas.networks import first_draw
 from epsinas.schemas import read_architectures, read_performance, read_scores, write_csv
 from epsinas.spaces import space
 
@@ -13,7 +14,7 @@ with job(snakemake):
         search_table(
             space("nas-bench-201", **params.skeleton),
             networks["architecture"],
-            read_scores(path).set_index("index")["score"].reindex(networks.index),
+            first_draw(read_scores(path)).reindex(networks.index),
             performance,
             dataset,
             params.epochs,

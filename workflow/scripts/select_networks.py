@@ -2,6 +2,7 @@ import pandas as pd
 from job import job
 
 from epsinas import comparison
+from epsinas.networks import first_draw
 from epsinas.schemas import (
     read_architectures,
     read_performance,
@@ -19,10 +20,10 @@ with job(snakemake):
     performance = read_performance(snakemake.input.performance)
     columns = performances(performance, params.datasets, ["valid", "test"], params.epochs, networks.index)
     epsilon = {
-        dataset: read_scores(path).set_index("index")["score"].reindex(networks.index)
+        dataset: first_draw(read_scores(path)).reindex(networks.index)
         for dataset, path in zip(params.datasets, snakemake.input.scores, strict=True)
     }
-    seconds = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in snakemake.input.seconds)
+    seconds = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in snakemake.input.seconds) / params.draws
     others = {}
     if snakemake.input.published_scores:
         published = read_published_scores(snakemake.input.published_scores)

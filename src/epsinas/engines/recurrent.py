@@ -23,13 +23,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple
 
 import numpy as np
 
 from epsinas.engines import recurrent_kernels as kernels
 from epsinas.errors import InputError
 from epsinas.recurrent_operations import LEAK, Cell
+from epsinas.rounding import Deviations
 from epsinas.spaces.nas_bench_nlp import NasBenchNLP
 from epsinas.text import TokenBatch
 
@@ -190,13 +190,6 @@ def build(space: NasBenchNLP, architecture: str) -> list[Layer]:
 def identity(space: NasBenchNLP, architecture: str) -> bytes:
     """Return a digest: networks of one space with equal digests are the same function."""
     return hashlib.blake2b(b"|".join(layer.digest for layer in build(space, architecture)), digest_size=16).digest()
-
-
-class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
-
-    steps: np.ndarray
-    sequences: np.ndarray
 
 
 class LumpedRecurrent:

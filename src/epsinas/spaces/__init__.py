@@ -1,4 +1,6 @@
-"""Search spaces: each describes its networks once, against `epsinas.operations`."""
+"""Search spaces: each describes its networks once, against abstract operations."""
+
+from typing import Any
 
 from epsinas.errors import InputError
 from epsinas.spaces.base import Space
@@ -8,14 +10,15 @@ from epsinas.spaces.nas_bench_nlp import NasBenchNLP
 
 __all__ = ["SPACES", "NasBench101", "NasBench201", "NasBenchNLP", "Space", "space"]
 
-SPACES: dict[str, type[NasBench101] | type[NasBench201]] = {
+SPACES: dict[str, type[NasBench101] | type[NasBench201] | type[NasBenchNLP]] = {
     NasBench201.name: NasBench201,
     NasBench101.name: NasBench101,
+    NasBenchNLP.name: NasBenchNLP,
 }
 """Every search space by its name."""
 
 
-def space(name: str, **skeleton: int) -> Space:
+def space(name: str, **skeleton: int) -> Any:
     """Return the search space called `name`, with the given skeleton (its dataclass fields).
 
     Raises:
