@@ -1,6 +1,6 @@
-"""Measure scoring: lumped against full-width on one sample, and how time grows with batch and networks.
+"""Measure scoring: lumped against full-width in each search space, and how time grows with batch and networks.
 
-Prints a Markdown table. Both engines use all cores. Seconds differ from machine to machine; the ratio of two
+Prints Markdown tables. The full-width engine uses all cores. Seconds differ from machine to machine; the ratio of two
 measurements of one run is what to compare.
 """
 
@@ -13,56 +13,74 @@ from tqdm import tqdm
 
 from epsinas import score_architectures, space
 from epsinas.batches import image_batch, read_batch
+from epsinas.text import BATCH, STEPS, TokenBatch, embedding
 
-WEIGHTS = (1e-7, 1.0)
+WEIGHTS = {"nas-bench-201": (1e-7, 1.0), "nas-bench-101": (1e-4, 10.0), "nas-bench-nlp": (1e-5, 1e-3)}
+"""Of the paper, by space."""
 
 
-def seconds(architectures: list[str], batch: np.ndarray, **options: object) -> float:
-    """Return the wall time of scoring, in seconds."""
-    with tqdm(total=len(architectures), unit="network", desc=str(options.get("engine", "lumped")), leave=False) as bar:
+def seconds(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, **options: object) -> float:
+    """Return the wall time of scoring, in seconds for each network."""
+    with tqdm(total=len(architectures), unit="network", desc=str(options.get("engine", name)), leave=False) as bar:
         start = time.perf_counter()
-        score_architectures(space("nas-bench-201"), architectures, batch, WEIGHTS, progress=bar.update, **options)
-        return time.perf_counter() - start
+        score_architectures(space(name), architectures, batch, WEIGHTS[name], progress=bar.update, **options)
+        return (time.perf_counter() - start) / len(architectures)
+
+
+def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, referred: int, compared: int) -> None:
+    """Print a table: full-width on the first `referred` networks, lumped on the first `compared`, and on all.
+
+    Where the full-width engine takes few networks, so does the lumped one in a row of its own.
+    """
+    jobs = len(os.sched_getaffinity(0))
+    seconds(name, architectures[:8], batch)  # compiles the kernels
+    print(f"\n{name}, weights {WEIGHTS[name]}:\n")
+    print("| engine | precision | networks | cores | ms per network | full-width / this |")
+    print("|---|---|---:|---:|---:|---:|")
+    full = seconds(name, architectures[:referred], batch, engine="full-width")
+    print(f"| full-width | single | {referred} | {jobs} | {1e3 * full:.1f} | 1 |", flush=True)
+    for count in sorted({referred, compared}):
+        for precision in ("single", "double", "extended") if count == compared else ("single",):
+            one = seconds(name, architectures[:count], batch, precision=precision)
+            print(f"| lumped | {precision} | {count} | 1 | {1e3 * one:.2f} | {full / one:.0f} |", flush=True)
+    # Starting worker processes costs a second or two, so several cores are measured on enough networks.
+    wall = seconds(name, architectures, batch, jobs=jobs)
+    print(f"| lumped | single | {len(architectures)} | {jobs} | {1e3 * wall:.2f} | {full / wall:.0f} |", flush=True)
+
+
+def grow(architectures: list[str], batch: np.ndarray) -> None:
+    """Print how the time of NAS-Bench-201 grows with the batch and with the number of networks."""
+    jobs, count = len(os.sched_getaffinity(0)), len(architectures)
+    print("\n| images | ms per network | | networks | ms per network |\n|---:|---:|---|---:|---:|")
+    sizes, counts = (16, 64, 256, 1024), (count // 64, count // 16, count // 4, count)
+    for size, some in zip(sizes, counts, strict=True):
+        other = np.resize(batch, (size, *batch.shape[1:]))
+        grown = seconds("nas-bench-201", architectures[: count // 20], other)
+        more = seconds("nas-bench-201", architectures[:some], batch, jobs=jobs)
+        print(f"| {size} | {1e3 * grown:.2f} | | {some} | {1e3 * more:.2f} |", flush=True)
 
 
 def main() -> None:
     """Run all measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=100, help="size of the sample (default 100)")
+    parser.add_argument("--networks", type=int, default=2000, help="of NAS-Bench-201, in all (default 2000)")
     parser.add_argument(
         "--images", metavar="BATCH.npy", help="default: 256 random 32x32 images, normalised as CIFAR-10"
     )
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (1024, 32, 32, 3), dtype=np.uint8)
-    batch = read_batch(options.images) if options.images else image_batch(pixels, "cifar10", 256, rng)
+    images = read_batch(options.images) if options.images else image_batch(pixels, "cifar10", 256, rng)
     architectures = space("nas-bench-201").sample(options.networks, rng)
-    jobs = len(os.sched_getaffinity(0))
-    seconds(architectures[:8], batch)  # compiles the kernels
+    words = 10_000
+    text = TokenBatch(rng.integers(words, size=(STEPS, BATCH)), embedding("uniform_positive_1", words, rng))
 
-    print(
-        f"{options.networks} random networks of NAS-Bench-201, {len(batch)} images, weights {WEIGHTS}, {jobs} cores\n"
-    )
-    print("| engine | precision | cores | ms per network | full-width / this |")
-    print("|---|---|---:|---:|---:|")
-    full = seconds(architectures, batch, engine="full-width") / len(architectures)
-    print(f"| full-width | single | {jobs} | {1e3 * full:.1f} | 1 |", flush=True)
-    for precision in ("single", "double", "extended"):
-        one = seconds(architectures, batch, precision=precision) / len(architectures)
-        print(f"| lumped | {precision} | 1 | {1e3 * one:.2f} | {full / one:.0f} |", flush=True)
-
-    # Starting worker processes costs a second or two, so several cores are measured on enough networks.
-    many = space("nas-bench-201").sample(20 * options.networks, rng)
-    wall = seconds(many, batch, jobs=jobs) / len(many)
-    print(f"| lumped, {len(many)} networks | single | {jobs} | {1e3 * wall:.2f} | {full / wall:.0f} |")
-
-    print("\n| images | ms per network | | networks | ms per network |\n|---:|---:|---|---:|---:|")
-    sizes, counts = (16, 64, 256, 1024), (len(many) // 64, len(many) // 16, len(many) // 4, len(many))
-    for size, count in zip(sizes, counts, strict=True):
-        other = np.resize(batch, (size, *batch.shape[1:]))
-        grown = seconds(architectures, other) / len(architectures)
-        more = seconds(many[:count], batch, jobs=jobs) / count
-        print(f"| {size} | {1e3 * grown:.2f} | | {count} | {1e3 * more:.2f} |", flush=True)
+    print(f"Random networks, {len(images)} images of 32x32, {BATCH} sequences of {STEPS} tokens.")
+    part = max(options.networks // 20, 1)
+    compare("nas-bench-201", architectures, images, part, part)
+    compare("nas-bench-101", space("nas-bench-101").sample(4 * part, rng), images, 2, part)
+    compare("nas-bench-nlp", space("nas-bench-nlp").sample(4 * part, rng), text, 3, part)
+    grow(architectures, images)
 
 
 if __name__ == "__main__":

@@ -127,9 +127,12 @@ def test_table_2():
 
 def test_table_6_counts_are_exact():
     row = {"dataset": "cifar10", "precision": "single", "weight_low": 1e-7, "weight_high": 1.0, "networks": 5000}
-    row |= {"archs": 2958} | six([0.87, 0.59, 0.70, 0.43, 65.88, 45.0])
+    row |= {"archs": 2958, "median_score": 0.4} | six([0.87, 0.59, 0.70, 0.43, 65.88, 45.0])
     found = entries({6: pd.DataFrame([row])}, 6, "CIFAR-10", "1e-07,1")
     assert found["verdict"].tolist() == ["differs", *["reproduced"] * 6]
+    assert found["note"].tolist() == ["of 5000 networks"] + [""] * 6
+    tiny = entries({6: pd.DataFrame([row | {"median_score": 1.5e-7}])}, 6, "CIFAR-10", "1e-07,1")
+    assert tiny["note"].iloc[1].startswith("the median score, 1.5e-07, is within 100 roundings of single precision")
 
 
 def test_table_8():
@@ -162,7 +165,7 @@ def test_table_11():
 
 def sampled(values, width, sample_width, **columns):
     """A row of a table over a sample: the second width is that of the intervals over networks."""
-    row = six(values, width) | columns
+    row = six(values, width) | {"median_score": 0.1} | columns
     row |= {f"{name}_sample_low": value - sample_width for name, value in zip(SIX, values, strict=True)}
     return row | {f"{name}_sample_high": value + sample_width for name, value in zip(SIX, values, strict=True)}
 
@@ -176,6 +179,8 @@ def test_table_4_joins_the_intervals_over_batches_and_networks():
     # 0.03 and 0.04 make 0.05.
     assert found.loc["spearman_global", ["interval_low", "interval_high"]].tolist() == pytest.approx([-0.345, -0.245])
     assert found.loc["spearman_global", "note"].startswith("over 300 of 344 networks")
+    limited = entries({4: table.assign(rounding_limited=309)}, 4, "PTB", "epsilon")
+    assert "rounding limits 309 of 320 scores" in limited.loc["spearman_global", "note"]
     assert entries({4: table}, 4, "PTB", "synflow")["verdict"].unique().tolist() == ["not run"]
 
 

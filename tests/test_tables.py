@@ -67,6 +67,7 @@ def test_a_row_for_each_run_and_pair(performance):
     assert table["spearman_global"][1] == pytest.approx(expected.spearman_global)
     assert table["metric"].tolist() == ["epsilon"] * 2
     assert table["scored"].tolist() == [5, 6]
+    assert table["median_score"].tolist() == [2, 2.5]
     assert table["rounding_limited"][0] == 2
     assert pd.isna(table["rounding_limited"][1])
 

@@ -36,6 +36,9 @@ _SPACE = 15625
 _TRIED = {5: 5000, 7: 5000, 10: 1000}
 """Networks that the paper tried for its counts; Table 10's by the released notebook."""
 
+_ROUNDINGS = 100
+"""A score of fewer roundings has hardly any digits."""
+
 _EMBEDDINGS = {
     "uniform_positive_0.1": "Uniform positive 0.1",
     "uniform_positive_1": "Uniform positive 1",
@@ -185,12 +188,25 @@ def _table_2(table: pd.DataFrame) -> Iterator[dict]:
             yield identity | {"column": column.lower(), "reproduced": mean, "note": note} | ends
 
 
+def _rounding_note(row: Mapping) -> str:
+    """Say where a row's scores in single precision are of the size of its rounding, which no two machines share."""
+    limited = row.get("rounding_limited")
+    if limited is not None and np.isfinite(limited):
+        return f"rounding limits {limited:.0f} of {row['scored']} scores" if limited else ""
+    if row["median_score"] < _ROUNDINGS * np.finfo(np.float32).eps:
+        return (
+            f"the median score, {row['median_score']:.1e}, is within {_ROUNDINGS} roundings of single precision: "
+            "the order of additions decides"
+        )
+    return ""
+
+
 def _table_6(table: pd.DataFrame) -> Iterator[dict]:
     for row in _published_precision(table).to_dict("records"):
         pair = f"{row['weight_low']:g},{row['weight_high']:g}"
         identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": pair}
         yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
-        yield from _six(row, identity)
+        yield from _six(row, identity, _rounding_note(row))
 
 
 def _table_8(table: pd.DataFrame) -> Iterator[dict]:
@@ -243,6 +259,7 @@ def _sampled(row: Mapping, identity: dict, number: int, note: str) -> Iterator[d
     """
     networks = int(row["networks"])
     about = f"over {row['archs']:,} of {networks:,} networks; interval over batches and networks"
+    limits = _rounding_note(row)
     for name in SIX:
         cell = identity | {"column": name}
         if name == "top64_top5" and networks != _TRIED.get(number):
@@ -251,7 +268,7 @@ def _sampled(row: Mapping, identity: dict, number: int, note: str) -> Iterator[d
         ends = [(row[f"{name}{kind}_low"], row[f"{name}{kind}_high"]) for kind in ("", "_sample")]
         low, high = combined_interval(row[name], *ends, bounds=RANGES[name])
         cell |= {"reproduced": row[name], "interval_low": low, "interval_high": high}
-        yield cell | {"note": "; ".join(filter(None, [about, note]))}
+        yield cell | {"note": "; ".join(filter(None, [about, limits, note]))}
     if number in _TRIED:
         tried = _TRIED[number]
         low, high = share_interval(int(row["scored"]), networks)

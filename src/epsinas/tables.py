@@ -77,8 +77,8 @@ def evaluate_table(scores: pd.DataFrame, performance: pd.DataFrame, split: str, 
 
     Returns:
         A row for each run and pair of weights: `metric`, what identifies it, the fields of `Evaluation`, `scored`,
-        the number of networks with a score, whether they have a performance or not, and of `limited_scores`,
-        `rounding_limited`.
+        the number of networks with a score, whether they have a performance or not, `median_score` of these, and of
+        `limited_scores`, `rounding_limited`.
     """
     rows = []
     for identity, run in scores.groupby(_RUN, sort=False):
@@ -90,6 +90,7 @@ def evaluate_table(scores: pd.DataFrame, performance: pd.DataFrame, split: str, 
                 **dict(zip(_RUN, identity, strict=True)),
                 **asdict(found),
                 "scored": int(run["score"].notna().sum()),
+                "median_score": run["score"].median(),
                 "rounding_limited": limited_scores(run),
             }
         )

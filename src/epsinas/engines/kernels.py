@@ -18,39 +18,44 @@ SUM, MEAN, MAX = 0, 1, 2
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
-# The two loops below index plain slices from 0: an offset that might be negative would keep them from being
-# vectorised.
+# Where rows are rectified, entries below `floor`, 0, become 0; otherwise `floor` is minus infinity. Comparisons in that
+# direction let NaN through, as torch's relu does. The loops index plain slices from 0: an offset that might be negative
+# would keep them from being vectorised. They read and write as few rows as they can, for that is what takes the time.
 
 
 @njit(**_OPTIONS)
-def _sum_rows(out, first, second, third, rectify):
-    """Write the sum of three rows, rectified or not."""
-    zero = out.dtype.type(0)
-    if rectify:
-        for i in range(out.size):
-            a, b, c = first[i], second[i], third[i]
-            # Comparisons in this direction let NaN through, as torch's relu does.
-            a = zero if a < zero else a
-            b = zero if b < zero else b
-            c = zero if c < zero else c
-            out[i] = a + b + c
-    else:
-        for i in range(out.size):
-            out[i] = first[i] + second[i] + third[i]
+def _add_row(out, base, source, floor, coefficient):
+    """Write `base` plus `coefficient` times a row."""
+    for i in range(out.size):
+        value = source[i]
+        value = floor if value < floor else value
+        out[i] = base[i] + coefficient * value
 
 
 @njit(**_OPTIONS)
-def _add_columns(row, left, middle, right, coefficient):
-    """Add `coefficient` times the sum of three columns to `row`."""
-    for i in range(row.size):
-        row[i] += coefficient * (left[i] + middle[i] + right[i])
+def _sum_rows(out, first, second, third, floor):
+    """Write the sum of three rows."""
+    for i in range(out.size):
+        a, b, c = first[i], second[i], third[i]
+        a = floor if a < floor else a
+        b = floor if b < floor else b
+        c = floor if c < floor else c
+        out[i] = a + b + c
 
 
 @njit(**_OPTIONS)
-def _add_span(row, column, start, stop, lanes, coefficient):
-    """Add `coefficient` times the sum of three neighbouring columns to the entries start..stop of `row`."""
+def _add_columns(out, base, left, middle, right, coefficient):
+    """Write `base` plus `coefficient` times the sum of three columns."""
+    for i in range(out.size):
+        out[i] = base[i] + coefficient * (left[i] + middle[i] + right[i])
+
+
+@njit(**_OPTIONS)
+def _add_span(out, base, column, start, stop, lanes, coefficient):
+    """Do so with neighbouring columns, for the entries start..stop of `out`."""
     _add_columns(
-        row[start:stop],
+        out[start:stop],
+        base[start:stop],
         column[start:stop],
         column[start + lanes : stop + lanes],
         column[start + 2 * lanes : stop + 2 * lanes],
@@ -65,27 +70,24 @@ def _larger(a, b):
 
 
 @njit(**_OPTIONS)
-def _max_rows(out, first, second, third, rectify):
-    """Write the largest of three rows, rectified or not."""
-    zero = out.dtype.type(0)
+def _max_rows(out, first, second, third, floor):
+    """Write the largest of three rows."""
     for i in range(out.size):
-        out[i] = _larger(_larger(first[i], second[i]), third[i])
-    if rectify:
-        for i in range(out.size):
-            out[i] = zero if out[i] < zero else out[i]
+        value = _larger(_larger(first[i], second[i]), third[i])
+        out[i] = floor if value < floor else value
 
 
 @njit(**_OPTIONS)
-def _add_maxima(row, left, middle, right, coefficient):
-    """Add `coefficient` times the largest of three columns to `row`."""
-    for i in range(row.size):
-        row[i] += coefficient * _larger(_larger(left[i], middle[i]), right[i])
+def _add_maxima(out, base, left, middle, right, coefficient):
+    """Write `base` plus `coefficient` times the largest of three columns."""
+    for i in range(out.size):
+        out[i] = base[i] + coefficient * _larger(_larger(left[i], middle[i]), right[i])
 
 
 @njit(**_OPTIONS)
-def _add_max_view(row, image, y, view, coefficient, lanes, column):
+def _add_max_view(out, base, image, y, view, floor, coefficient, lanes, column):
     """Do what `_add_view` does, for a view of mode MAX."""
-    rectify, _, kernel, stride, padding = view
+    _, _, kernel, stride, padding = view
     height, size = image.shape
     top = y * stride - padding
     last = min(top + kernel, height) - 1
@@ -93,14 +95,15 @@ def _add_max_view(row, image, y, view, coefficient, lanes, column):
     column[:border] = -np.inf
     column[border + size :] = -np.inf
     # A row taken twice changes nothing, so one of the window's own stands in for a row of padding.
-    _max_rows(column[border : border + size], image[max(top, 0)], image[min(top + 1, last)], image[last], rectify)
+    _max_rows(column[border : border + size], image[max(top, 0)], image[min(top + 1, last)], image[last], floor)
     if stride == 1 and kernel == 3:
-        _add_maxima(row, column[:size], column[lanes : lanes + size], column[2 * lanes :], coefficient)
+        _add_maxima(out, base, column[:size], column[lanes : lanes + size], column[2 * lanes :], coefficient)
         return
-    for x in range(row.size // lanes):
+    for x in range(out.size // lanes):
         left = x * stride * lanes
         _add_maxima(
-            row[x * lanes : (x + 1) * lanes],
+            out[x * lanes : (x + 1) * lanes],
+            base[x * lanes : (x + 1) * lanes],
             column[left : left + lanes],
             column[left + lanes : left + 2 * lanes],
             column[left + (kernel - 1) * lanes : left + kernel * lanes],
@@ -109,55 +112,58 @@ def _add_max_view(row, image, y, view, coefficient, lanes, column):
 
 
 @njit(**_OPTIONS)
-def _add_view(row, image, y, view, coefficient, lanes, column, nothing):
-    """Add `coefficient` times row y of a view of one block to `row`.
-
-    `column` is scratch of two columns more than the image has, `nothing` a row of zeros.
-    """
-    rectify, mode, kernel, stride, padding = view
-    zero = image.dtype.type(0)
-    if kernel == 1:
-        source = image[y]
-        if rectify:
-            for i in range(row.size):
-                row[i] += coefficient * (zero if source[i] < zero else source[i])
-        else:
-            for i in range(row.size):
-                row[i] += coefficient * source[i]
-        return
-    if mode == MAX:
-        _add_max_view(row, image, y, view, coefficient, lanes, column)
-        return
+def _sum_window_rows(column, image, y, view, floor, lanes, nothing):
+    """Write the sum of the rows of the windows of row y, between columns of padding; return how many rows it has."""
+    _, _, kernel, stride, padding = view
     height, size = image.shape
-    width = size // lanes
     top = y * stride - padding
-    rows = min(top + kernel, height) - max(top, 0)
     border = padding * lanes
-    column[:border] = zero
-    column[border + size :] = zero
+    column[:border] = 0
+    column[border + size :] = 0
     _sum_rows(
         column[border : border + size],
         image[top] if top >= 0 else nothing,
         image[top + 1] if top + 1 < height else nothing,
         image[top + 2] if kernel == 3 and top + 2 < height else nothing,
-        rectify,
+        floor,
     )
+    return min(top + kernel, height) - max(top, 0)
+
+
+@njit(**_OPTIONS)
+def _add_view(out, base, image, y, view, coefficient, lanes, column, nothing):
+    """Write `base` plus `coefficient` times row y of a view of one block.
+
+    `column` is scratch of two columns more than the image has, `nothing` a row of zeros.
+    """
+    rectify, mode, kernel, stride, padding = view
+    floor = image.dtype.type(0 if rectify else -np.inf)
+    if kernel == 1:
+        _add_row(out, base, image[y], floor, coefficient)
+        return
+    if mode == MAX:
+        _add_max_view(out, base, image, y, view, floor, coefficient, lanes, column)
+        return
+    rows = _sum_window_rows(column, image, y, view, floor, lanes, nothing)
+    size = image.shape[1]
+    width = size // lanes
     if stride == 1 and kernel == 3:
         if mode == SUM:
-            _add_span(row, column, 0, size, lanes, coefficient)
+            _add_span(out, base, column, 0, size, lanes, coefficient)
         elif width == 1:
-            _add_span(row, column, 0, size, lanes, coefficient / rows)
+            _add_span(out, base, column, 0, size, lanes, out.dtype.type(coefficient / rows))
         else:
-            edge = row.dtype.type(coefficient / (2 * rows))
-            _add_span(row, column, 0, lanes, lanes, edge)
-            _add_span(row, column, lanes, size - lanes, lanes, row.dtype.type(coefficient / (3 * rows)))
-            _add_span(row, column, size - lanes, size, lanes, edge)
+            edge = out.dtype.type(coefficient / (2 * rows))
+            _add_span(out, base, column, 0, lanes, lanes, edge)
+            _add_span(out, base, column, lanes, size - lanes, lanes, out.dtype.type(coefficient / (3 * rows)))
+            _add_span(out, base, column, size - lanes, size, lanes, edge)
         return
-    for x in range(row.size // lanes):
+    out[:] = base
+    for x in range(out.size // lanes):
         left = x * stride
         columns = min(left - padding + kernel, width) - max(left - padding, 0)
-        share = coefficient if mode == SUM else row.dtype.type(coefficient / (rows * columns))
-        target = row[x * lanes : (x + 1) * lanes]
+        share = coefficient if mode == SUM else out.dtype.type(coefficient / (rows * columns))
+        target = out[x * lanes : (x + 1) * lanes]
         for k in range(kernel):
             source = column[(left + k) * lanes : (left + k + 1) * lanes]
             for lane in range(lanes):
@@ -171,7 +177,7 @@ def combine(out, images, views, coefficients, constant, lanes):
     Args:
         out: (blocks, height, width * lanes), may be one of the maps if that one's view is the map itself.
         images: a tuple of maps; those past the number of views are ignored.
-        views: int64 (views, 5).
+        views: int64 (views, 5), at least one.
         coefficients: (views,) of the maps' dtype.
         constant: of the maps' dtype.
         lanes: images in a block.
@@ -180,22 +186,27 @@ def combine(out, images, views, coefficients, constant, lanes):
         The largest magnitude in `out`.
     """
     blocks, height, size = out.shape
-    row = np.empty(size, out.dtype)
+    start = np.full(size, constant, out.dtype)
+    # Two rows, since a loop that writes the row that it reads would not be vectorised.
+    rows = np.empty((2, size), out.dtype)
     largest = np.zeros(size, out.dtype)
     widest = 0
     for image in images:
         widest = max(widest, image.shape[2])
     column = np.empty(widest + 2 * lanes, out.dtype)
     nothing = np.zeros(widest, out.dtype)
+    count = len(views)
     for block in range(blocks):
         for y in range(height):
-            row[:] = constant
-            for k in range(len(views)):
+            target = out[block, y]
+            for k in range(count):
                 rectify, mode, kernel, stride, padding = views[k]
                 image = images[k][block]
                 length = image.shape[1]
                 _add_view(
-                    row,
+                    # Until the last view, which may be of the same map, the map to write is not touched.
+                    target if k == count - 1 else rows[k % 2],
+                    start if k == 0 else rows[(k - 1) % 2],
                     image,
                     y,
                     (rectify, mode, kernel, stride, padding),
@@ -204,12 +215,30 @@ def combine(out, images, views, coefficients, constant, lanes):
                     column[: length + 2 * padding * lanes],
                     nothing[:length],
                 )
-            target = out[block, y]
             for i in range(size):
-                magnitude = abs(row[i])
+                magnitude = abs(target[i])
                 largest[i] = largest[i] if largest[i] >= magnitude else magnitude
-                target[i] = row[i]
     return largest.max()
+
+
+@njit(**_OPTIONS)
+def _row_moments(first, second, pivot, source, floor):
+    """Add the differences of a row from `pivot`, and their squares, to the sums."""
+    for i in range(first.size):
+        value = source[i]
+        value = floor if value < floor else value
+        difference = value - pivot[i]
+        first[i] += difference
+        second[i] += difference * difference
+
+
+@njit(**_OPTIONS)
+def _column_moments(first, second, pivot, left, middle, right):
+    """Do so with the sum of three columns."""
+    for i in range(first.size):
+        difference = left[i] + middle[i] + right[i] - pivot[i]
+        first[i] += difference
+        second[i] += difference * difference
 
 
 @njit(**_OPTIONS)
@@ -219,9 +248,12 @@ def moments(field, view, height, width, lanes):
     Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that
     a mean far larger than the deviation costs no digits.
     """
-    padding = view[4]
+    rectify, mode, kernel, stride, padding = view
     size = width * lanes
     one = field.dtype.type(1)
+    plain = field.dtype.type(-np.inf)
+    floor = field.dtype.type(0 if rectify else -np.inf)
+    zeros = np.zeros(size, field.dtype)
     row = np.empty(size, field.dtype)
     pivot = np.empty(size, field.dtype)
     first = np.empty(size, field.dtype)
@@ -230,18 +262,19 @@ def moments(field, view, height, width, lanes):
     nothing = np.zeros(field.shape[2], field.dtype)
     count, mean, deviation = 0.0, 0.0, 0.0
     for block in range(field.shape[0]):
+        image = field[block]
+        _add_view(pivot, zeros, image, 0, view, one, lanes, column, nothing)
         first[:] = 0
         second[:] = 0
-        for y in range(height):
-            row[:] = 0
-            _add_view(row, field[block], y, view, one, lanes, column, nothing)
-            if y == 0:
-                pivot[:] = row
+        for y in range(1, height):
+            if kernel == 1:
+                _row_moments(first, second, pivot, image[y], floor)
+            elif mode == SUM and stride == 1 and kernel == 3:
+                _sum_window_rows(column, image, y, view, floor, lanes, nothing)
+                _column_moments(first, second, pivot, column[:size], column[lanes : size + lanes], column[2 * lanes :])
             else:
-                for i in range(size):
-                    difference = row[i] - pivot[i]
-                    first[i] += difference
-                    second[i] += difference * difference
+                _add_view(row, zeros, image, y, view, one, lanes, column, nothing)
+                _row_moments(first, second, pivot, row, plain)
         # Means of the columns about the block's first pivot, in float64.
         origin = np.float64(pivot[0])
         block_first, block_second, within = 0.0, 0.0, 0.0

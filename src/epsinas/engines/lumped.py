@@ -436,9 +436,9 @@ _SLACK = 64
 
 
 def lanes(images: int) -> int:
-    """Return how many images share a block: the divisor of `images` closest to 32, in ratio."""
+    """Return how many images share a block: the divisor of `images` closest to 256, in ratio."""
     divisors = [divisor for divisor in range(1, images + 1) if images % divisor == 0]
-    return min(divisors, key=lambda divisor: abs(math.log(divisor / 32)))
+    return min(divisors, key=lambda divisor: abs(math.log(divisor / 256)))
 
 
 def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
