@@ -24,9 +24,9 @@ LABELS = {"CIFAR-10": "test accuracy (%)", "mine": "test loss (nats)"}
 
 
 def test_scatter_has_a_panel_for_each_dataset(panels):
-    figure = scatter(panels, LABELS)
+    figure = scatter([panels], LABELS)
     *axes, bar = figure.axes
-    assert [axis.get_title() for axis in axes] == ["CIFAR-10 (50 networks)", "mine (50 networks)"]
+    assert [axis.get_title() for axis in axes] == ["CIFAR-10\n50 networks", "mine\n50 networks"]
     assert [axis.get_xlabel() for axis in axes] == list(LABELS.values())
     assert bar.get_ylabel() == "log$_{10}$ parameters"
     drawn = axes[0].collections[0].get_offsets()
@@ -34,15 +34,18 @@ def test_scatter_has_a_panel_for_each_dataset(panels):
     np.testing.assert_allclose(drawn, expected)
 
 
-def test_one_scale_of_colours_for_all_panels(panels):
-    clims = {axis.collections[0].get_clim() for axis in scatter(panels, LABELS).axes[:2]}
+def test_one_scale_of_colours_for_each_group(panels):
+    clims = {axis.collections[0].get_clim() for axis in scatter([panels], LABELS).axes[:2]}
     assert len(clims) == 1
+    apart = scatter([{title: panel} for title, panel in panels.items()], LABELS)
+    assert len({axis.collections[0].get_clim() for axis in apart.axes[:2]}) == 2
+    assert len(apart.axes) == 4  # two panels, two scales
 
 
 def test_files_are_in_the_format_of_their_suffix_and_repeatable(panels, tmp_path):
     first, second = tmp_path / "a.svg", tmp_path / "b.svg"
-    save(scatter(panels, LABELS), [first, tmp_path / "a.pdf"])
-    save(scatter(panels, LABELS), [second])
+    save(scatter([panels], LABELS), [first, tmp_path / "a.pdf"])
+    save(scatter([panels], LABELS), [second])
     assert first.read_text() == second.read_text()
     assert first.read_text().lstrip().startswith("<?xml")
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")

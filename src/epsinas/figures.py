@@ -1,6 +1,6 @@
 """Figures of the paper, drawn with matplotlib."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -22,39 +22,44 @@ _STYLE = {
 }
 
 
-def scatter(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> Figure:
+def scatter(groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, str]) -> Figure:
     """Draw score against performance, one panel for each dataset (Figures 1 and 2).
 
     Args:
-        panels: by title, tables with the columns `performance`, `score` and `parameters`.
+        groups: for each search space, by title, tables with the columns `performance`, `score` and `parameters`.
         labels: by title, what the performance is.
 
     Returns:
-        A figure one column of text wide for each panel up to three; colour is log10 of the parameters, darker
-        for more, drawn in order of their number so that no size hides another by chance of the benchmark's order.
+        Panels side by side; colour is log10 of the parameters, with a scale for each group, darker for more, drawn in
+        order of their number so that no size hides another by chance of the benchmark's order.
     """
     with matplotlib.rc_context(_STYLE):
-        width = max(2.4 * len(panels) + 0.9, 3.4)
-        figure = Figure(figsize=(width, 2.6), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(1, len(panels)))
-        sizes = np.log10(pd.concat([panel["parameters"] for panel in panels.values()]))
-        limits = {"vmin": sizes.min(), "vmax": sizes.max()} if len(sizes) else {}
-        for axis, (title, panel) in zip(axes, panels.items(), strict=True):
-            panel = panel.sort_values("parameters", kind="stable")
-            dots = axis.scatter(
-                panel["performance"],
-                panel["score"],
-                c=np.log10(panel["parameters"]),
-                s=3 if len(panel) > 1000 else 8,
-                linewidths=0,
-                cmap="viridis_r",
-                rasterized=True,
-                **limits,
-            )
-            axis.set_title(f"{title} ({len(panel):,} networks)")
-            axis.set_xlabel(labels[title])
+        count = sum(map(len, groups))
+        figure = Figure(figsize=(max(2.3 * count + 0.9 * len(groups), 3.4), 2.7), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(1, count))
         axes[0].set_ylabel("epsilon")
-        figure.colorbar(dots, ax=list(axes), label="log$_{10}$ parameters")
+        remaining = iter(axes)
+        for panels in groups:
+            own = []
+            sizes = np.log10(pd.concat([panel["parameters"] for panel in panels.values()]))
+            limits = {"vmin": sizes.min(), "vmax": sizes.max()} if len(sizes) else {}
+            for title, panel in panels.items():
+                axis = next(remaining)
+                own.append(axis)
+                panel = panel.sort_values("parameters", kind="stable")
+                dots = axis.scatter(
+                    panel["performance"],
+                    panel["score"],
+                    c=np.log10(panel["parameters"]),
+                    s=3 if len(panel) > 1000 else 8,
+                    linewidths=0,
+                    cmap="viridis_r",
+                    rasterized=True,
+                    **limits,
+                )
+                axis.set_title(f"{title}\n{len(panel):,} networks", fontsize=8)
+                axis.set_xlabel(labels[title])
+            figure.colorbar(dots, ax=own, label="log$_{10}$ parameters")
         return figure
 
 

@@ -10,12 +10,12 @@ with job(snakemake):
     rows, names = snakemake.params.rows, snakemake.input
     performance = dict(zip(rows, map(read_performance, names.performance), strict=True))
     networks = dict(zip(rows, map(read_architectures, names.networks), strict=True))
-    panels, labels = {}, {}
+    groups, labels = {space: {} for space in rows}, {}
     for (space, dataset), path in zip(snakemake.params.panels, names.scores, strict=True):
         reached = performance_of(performance[space], dataset, **rows[space])
         title = panel_title(space, dataset, several=len(rows) > 1)
         labels[title] = performance_label(reached.name, rows[space]["split"])
         parameters = networks[space].set_index("index")["parameters"]
         panel = {"performance": reached, "score": first_draw(read_scores(path)), "parameters": parameters}
-        panels[title] = pd.DataFrame(panel).dropna()
-    save(scatter(panels, labels), snakemake.output)
+        groups[space][title] = pd.DataFrame(panel).dropna()
+    save(scatter(list(groups.values()), labels), snakemake.output)
