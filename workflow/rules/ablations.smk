@@ -1,11 +1,6 @@
 # What the metric depends on: weights, initialisation, inputs and batch size.
 
 
-def number_of_draws(section, kind):
-    """Batches of one kind of input; without randomness they are all the same."""
-    return 1 if kind in DETERMINISTIC else section["draws"]
-
-
 for name, space in (
     ("table5", "nas-bench-101"),
     ("table6", "nas-bench-201"),
@@ -63,7 +58,8 @@ for name, space, key in (
                     space,
                     dataset=dataset,
                     inputs=kind,
-                    draws=number_of_draws(config[space], kind),
+                    # Without randomness all batches are the same.
+                    draws=1 if kind in DETERMINISTIC else config[space]["draws"],
                     networks=inputs["networks"],
                 )
             ],

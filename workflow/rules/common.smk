@@ -163,3 +163,14 @@ def pairs(wildcards):
         weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
     )
     return list(itertools.combinations(sorted(values), 2))
+
+
+# The runs behind every table of scores, and their space.
+TABLES = {}
+
+
+def add_table(name, space, wanted):
+    """Make a table of these runs, if the study knows how good the networks are."""
+    if config[space]["performance"]:
+        TABLES[name] = (space, wanted)
+        TARGETS.append(f"{RESULTS}/tables/{name}.csv")

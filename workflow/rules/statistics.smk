@@ -1,16 +1,5 @@
 # Scores and performances to tables.
 
-# The runs behind every table of scores, and their space.
-TABLES = {}
-
-
-def add_table(name, space, wanted):
-    """Make a table of these runs, if the study knows how good the networks are."""
-    if config[space]["performance"]:
-        TABLES[name] = (space, wanted)
-        TARGETS.append(f"{RESULTS}/tables/{name}.csv")
-
-
 for name, space in (
     ("table1", "nas-bench-201"),
     ("table3", "nas-bench-101"),
