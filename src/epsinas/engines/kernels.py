@@ -181,15 +181,11 @@ def combine(out, images, views, coefficients, constant, lanes):
         coefficients: (views,) of the maps' dtype.
         constant: of the maps' dtype.
         lanes: images in a block.
-
-    Returns:
-        The largest magnitude in `out`.
     """
     blocks, height, size = out.shape
     start = np.full(size, constant, out.dtype)
     # Two rows, since a loop that writes the row that it reads would not be vectorised.
     rows = np.empty((2, size), out.dtype)
-    largest = np.zeros(size, out.dtype)
     widest = 0
     for image in images:
         widest = max(widest, image.shape[2])
@@ -215,10 +211,16 @@ def combine(out, images, views, coefficients, constant, lanes):
                     column[: length + 2 * padding * lanes],
                     nothing[:length],
                 )
-            for i in range(size):
-                magnitude = abs(target[i])
-                largest[i] = largest[i] if largest[i] >= magnitude else magnitude
-    return largest.max()
+
+
+@njit(**_OPTIONS)
+def is_zero(field):
+    """Say whether a map is zero everywhere; it is known at the first entry that is not."""
+    entries = field.ravel()
+    i = 0
+    while i < entries.size and entries[i] == 0:
+        i += 1
+    return i == entries.size
 
 
 @njit(**_OPTIONS)

@@ -398,15 +398,15 @@ class Lumped:
             arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
             views = np.array([view for _, view, _ in now])
             coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
-            largest = kernels.combine(out, tuple(arrays), views, coefficients, self.dtype.type(constant), self.lanes)
+            kernels.combine(out, tuple(arrays), views, coefficients, self.dtype.type(constant), self.lanes)
             if not terms:
                 break
             terms, constant = [(1.0, _PLAIN, Field(out)), *terms], 0.0
-        if self.extended and largest and abs(shift := math.frexp(largest)[1]) > _SLACK:
+        if self.extended and abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
             np.ldexp(out, -shift, out=out)
             form.exponent += shift
         stored = Field(out, spares)
-        form.terms = ((1.0, _PLAIN, stored),) if largest != 0 else ()
+        form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
         form.constant = 0.0
         return form
 
