@@ -28,10 +28,7 @@ def seconds(name: str, architectures: list[str], batch: np.ndarray | TokenBatch,
 
 
 def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, referred: int, compared: int) -> None:
-    """Print a table: full-width on the first `referred` networks, lumped on the first `compared`, and on all.
-
-    Where the full-width engine takes few networks, so does the lumped one in a row of its own.
-    """
+    """Print a table: full-width on the first `referred` networks, lumped on the first `compared`, and on all."""
     jobs = len(os.sched_getaffinity(0))
     seconds(name, architectures[:8], batch)  # compiles the kernels
     print(f"\n{name}, weights {WEIGHTS[name]}:\n")
@@ -39,10 +36,9 @@ def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch,
     print("|---|---|---:|---:|---:|---:|")
     full = seconds(name, architectures[:referred], batch, engine="full-width")
     print(f"| full-width | single | {referred} | {jobs} | {1e3 * full:.1f} | 1 |", flush=True)
-    for count in sorted({referred, compared}):
-        for precision in ("single", "double", "extended") if count == compared else ("single",):
-            one = seconds(name, architectures[:count], batch, precision=precision)
-            print(f"| lumped | {precision} | {count} | 1 | {1e3 * one:.2f} | {full / one:.0f} |", flush=True)
+    for precision in ("single", "double", "extended"):
+        one = seconds(name, architectures[:compared], batch, precision=precision)
+        print(f"| lumped | {precision} | {compared} | 1 | {1e3 * one:.2f} | {full / one:.0f} |", flush=True)
     # Starting worker processes costs a second or two, so several cores are measured on enough networks.
     wall = seconds(name, architectures, batch, jobs=jobs)
     print(f"| lumped | single | {len(architectures)} | {jobs} | {1e3 * wall:.2f} | {full / wall:.0f} |", flush=True)
