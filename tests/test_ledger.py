@@ -4,7 +4,7 @@ import pytest
 
 from epsinas import InputError
 from epsinas.evaluation import SIX
-from epsinas.ledger import VERDICTS, ledger, summarise, verdict
+from epsinas.ledger import VERDICTS, ledger, summarise, verdict, with_published_shares
 from epsinas.published import read_published
 
 NAN = float("nan")
@@ -194,6 +194,15 @@ def test_counts_of_a_sample_are_compared_as_shares(number, networks, counted):
     assert found.loc["archs", "reproduced"] == pytest.approx(2120)
     assert found.loc["archs", "note"].startswith(f"42.4% of {networks:,} networks, as a number of 5,000")
     assert (found.loc["top64_top5", "verdict"] != "not run") is counted
+
+
+def test_printed_shares_stand_beside_those_of_the_run():
+    table = pd.DataFrame({"dataset": ["ptb", "ptb", "wikitext-2"], "weight_low": 1e-5, "weight_high": [1e-3, 10, 1e-3]})
+    found = with_published_shares(table.assign(scored=[327, 3, 330], networks=344), 7)
+    assert found["share"].tolist() == [327 / 344, 3 / 344, 330 / 344]
+    # 3892 of 5,000 networks.
+    assert found["published_share"][0] == 0.7784
+    assert found["published_share"][1:].isna().all()
 
 
 def test_table_3_7_and_10():

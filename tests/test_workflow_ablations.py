@@ -138,6 +138,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):  # noqa: F811
     assert (tables["table4"]["archs"] <= 20).all()  # the others have no loss
     assert tables["table4"]["scored"].max() > 20
     assert tables["table7"]["draws"].tolist() == [2, 2, 2]
+    assert tables["table7"]["published_share"].tolist() == [3892 / 5000, 913 / 5000, 918 / 5000]
     assert tables["table10"]["inputs"].tolist() == ["random_1"]
     assert set(tables["table8"]["space"]) == {"nas-bench-201", "nas-bench-101", "nas-bench-nlp"}
     assert tables["coverage"].groupby("space").size().to_dict() == {

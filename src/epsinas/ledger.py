@@ -105,6 +105,24 @@ def ledger(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
+def with_published_shares(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Add how large a share of the networks has a score, in the run and in print (Tables 5 and 7).
+
+    Args:
+        table: a row for each dataset and pair of weights, with `scored` and `networks`.
+        number: of the table in the paper.
+
+    Returns:
+        The table with the columns `share` and `published_share`, empty where the paper has no such pair.
+    """
+    printed = read_published().query("table == @number and column == 'archs'")
+    shares = printed.set_index(["block", "row"])["value"].astype(float) / _TRIED[number]
+    keys = [
+        (TITLES.get(row.dataset, row.dataset), f"{row.weight_low:g},{row.weight_high:g}") for row in table.itertuples()
+    ]
+    return table.assign(share=table["scored"] / table["networks"], published_share=[shares.get(key) for key in keys])
+
+
 def summarise(entries: pd.DataFrame) -> pd.DataFrame:
     """Count the verdicts of each table.
 

@@ -27,6 +27,9 @@ rule tabulate_draws:
         ENVIRONMENT
     params:
         rows=lambda wildcards: config[TABLES[wildcards.table][0]]["performance"],
+        # Tables that have the printed shares of networks with a score beside the run's.
+        shares=lambda wildcards: config["ledger"]
+        and {"table5": 5, "table7": 7}.get(wildcards.table),
         resamples=lambda wildcards: config[TABLES[wildcards.table][0]]["resamples"],
         seed=config["seed"],
     script:

@@ -1,6 +1,7 @@
 import numpy as np
 from job import job
 
+from epsinas.ledger import with_published_shares
 from epsinas.schemas import read_performance, read_scores, write_csv
 from epsinas.tables import evaluate_draws
 
@@ -13,5 +14,7 @@ with job(snakemake):
         resamples=params.resamples,
         rng=np.random.default_rng(params.seed),
     )
+    if params.shares:
+        table = with_published_shares(table, params.shares)
     write_csv(table, snakemake.output.table)
     write_csv(draws, snakemake.output.draws)
