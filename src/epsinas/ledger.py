@@ -1,6 +1,6 @@
 """The ledger: every number that the paper prints against what a run reproduces."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -39,14 +39,6 @@ _TRIED = {5: 5000, 7: 5000, 10: 1000}
 _ROUNDINGS = 100
 """A score of fewer roundings has hardly any digits."""
 
-_EMBEDDINGS = {
-    "uniform_positive_0.1": "Uniform positive 0.1",
-    "uniform_positive_1": "Uniform positive 1",
-    "uniform_centered_0.1": "Uniform centered 0.1",
-    "uniform_centered_1": "Uniform centered 1",
-    "random_0.1": "Random 0.1",
-    "random_1": "Random 1",
-}
 _SELECTED = "the sample has no recipes whose training failed"
 
 
@@ -117,9 +109,7 @@ def with_published_shares(table: pd.DataFrame, number: int) -> pd.DataFrame:
     """
     printed = read_published().query("table == @number and column == 'archs'")
     shares = printed.set_index(["block", "row"])["value"].astype(float) / _TRIED[number]
-    keys = [
-        (TITLES.get(row.dataset, row.dataset), f"{row.weight_low:g},{row.weight_high:g}") for row in table.itertuples()
-    ]
+    keys = [(_block(row), _pair(row)) for row in table.to_dict("records")]
     return table.assign(share=table["scored"] / table["networks"], published_share=[shares.get(key) for key in keys])
 
 
@@ -172,9 +162,19 @@ def _published_precision(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["precision"] == "single"]
 
 
+def _block(row: Mapping) -> str:
+    """How the paper calls the dataset of a table's row."""
+    return TITLES.get(row["dataset"], row["dataset"])
+
+
+def _pair(row: Mapping) -> str:
+    """How the published record calls the pair of weights of a table's row."""
+    return f"{row['weight_low']:g},{row['weight_high']:g}"
+
+
 def _table_1(table: pd.DataFrame) -> Iterator[dict]:
     for row in _published_precision(table).to_dict("records"):
-        yield from _six(row, {"block": TITLES.get(row["dataset"], row["dataset"]), "row": row["metric"]})
+        yield from _six(row, {"block": _block(row), "row": row["metric"]})
 
 
 def _table_2(table: pd.DataFrame) -> Iterator[dict]:
@@ -221,15 +221,14 @@ def _rounding_note(row: Mapping) -> str:
 
 def _table_6(table: pd.DataFrame) -> Iterator[dict]:
     for row in _published_precision(table).to_dict("records"):
-        pair = f"{row['weight_low']:g},{row['weight_high']:g}"
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": pair}
+        identity = {"block": _block(row), "row": _pair(row)}
         yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
         yield from _six(row, identity, _rounding_note(row))
 
 
 def _table_8(table: pd.DataFrame) -> Iterator[dict]:
     for row in table.to_dict("records"):
-        identity = {"block": SPACE_TITLES[row["space"]], "row": TITLES.get(row["dataset"], row["dataset"])}
+        identity = {"block": SPACE_TITLES[row["space"]], "row": _block(row)}
         note = f"the released rule; {row['automatic_archs']:.0f} of {row['networks']} random networks have a score"
         if np.isfinite(row["published_archs"]):
             note += f", {row['published_archs']:.0f} under the published pair"
@@ -240,7 +239,7 @@ def _table_8(table: pd.DataFrame) -> Iterator[dict]:
 def _table_9(table: pd.DataFrame) -> Iterator[dict]:
     for row in table.to_dict("records"):
         identity = {
-            "block": TITLES.get(row["dataset"], row["dataset"]),
+            "block": _block(row),
             "row": PRINTED.get(row["initialisation"], row["initialisation"]),
         }
         sampled = row["networks"] < _SPACE
@@ -266,7 +265,7 @@ def _table_11(table: pd.DataFrame) -> Iterator[dict]:
     names = {name: printed for printed, name in _INPUTS.items()}
     for row in _published_precision(table).to_dict("records"):
         note = "the same for every batch" if row["inputs"] == "grey_scale" else ""
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": names.get(row["inputs"], row["inputs"])}
+        identity = {"block": _block(row), "row": names.get(row["inputs"], row["inputs"])}
         yield from _six(row, identity, note)
 
 
@@ -300,43 +299,27 @@ def _sampled(row: Mapping, identity: dict, number: int, note: str) -> Iterator[d
         yield cell | {"interval_low": low * tried, "interval_high": high * tried}
 
 
-def _table_3(table: pd.DataFrame) -> Iterator[dict]:
-    for row in _published_precision(table).to_dict("records"):
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": row["metric"]}
-        yield from _sampled(row, identity, 3, "")
+def _sampled_table(name: Callable[[Mapping], str], number: int, note: str = "") -> Callable:
+    """Return the reader of a table of samples, given how its rows are called."""
 
+    def read(table: pd.DataFrame) -> Iterator[dict]:
+        for row in _published_precision(table).to_dict("records"):
+            yield from _sampled(row, {"block": _block(row), "row": name(row)}, number, note)
 
-def _table_4(table: pd.DataFrame) -> Iterator[dict]:
-    for row in _published_precision(table).to_dict("records"):
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": row["metric"]}
-        yield from _sampled(row, identity, 4, _SELECTED)
-
-
-def _pairs(table: pd.DataFrame, number: int, note: str) -> Iterator[dict]:
-    for row in _published_precision(table).to_dict("records"):
-        pair = f"{row['weight_low']:g},{row['weight_high']:g}"
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": pair}
-        yield from _sampled(row, identity, number, note)
-
-
-def _table_10(table: pd.DataFrame) -> Iterator[dict]:
-    for row in _published_precision(table).to_dict("records"):
-        name = _EMBEDDINGS.get(row["inputs"], row["inputs"])
-        identity = {"block": TITLES.get(row["dataset"], row["dataset"]), "row": name}
-        yield from _sampled(row, identity, 10, _SELECTED)
+    return read
 
 
 _READERS = {
     1: _table_1,
     2: _table_2,
-    3: _table_3,
-    4: _table_4,
-    5: lambda table: _pairs(table, 5, ""),
+    3: _sampled_table(lambda row: row["metric"], 3),
+    4: _sampled_table(lambda row: row["metric"], 4, _SELECTED),
+    5: _sampled_table(_pair, 5),
     6: _table_6,
-    7: lambda table: _pairs(table, 7, _SELECTED),
+    7: _sampled_table(_pair, 7, _SELECTED),
     8: _table_8,
     9: _table_9,
-    10: _table_10,
+    10: _sampled_table(lambda row: row["inputs"].replace("_", " ").capitalize(), 10, _SELECTED),
     11: _table_11,
 }
 """What turns each table of a run into cells: block, row, column, reproduced, the interval's ends, a note."""

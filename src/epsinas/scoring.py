@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.metric import epsilon
+from epsinas.metric import check_zeros, compare, epsilon
 from epsinas.rounding import Deviations, Normalised, Scored, normalised, score_normalised
 from epsinas.spaces import NasBenchNLP, Space
 
@@ -161,6 +161,7 @@ def score_pairs(
         For each pair the score, NaN where there is none, and the estimate of its error by rounding, NaN where the
         engine allows none.
     """
+    check_zeros(zeros)
     found: dict[float, Normalised | Scored] = {}
 
     def under(weight: float) -> Normalised | Scored:
@@ -173,9 +174,12 @@ def score_pairs(
         # A constant output settles the matter before the other weight costs anything.
         first = under(low)
         second = first if isinstance(first, Scored) else under(high)
-        scores.append(second if isinstance(second, Scored) else score_normalised(first, second, zeros))
-    if not network.estimates_rounding:
-        scores = [found._replace(error=float("nan")) for found in scores]
+        if network.estimates_rounding:
+            scores.append(second if isinstance(second, Scored) else score_normalised(first, second, zeros))
+        else:
+            unknown = float("nan")
+            score = unknown if isinstance(second, Scored) else compare(first.values, second.values, zeros)
+            scores.append(Scored(score, unknown))
     return scores
 
 
