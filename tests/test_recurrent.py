@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_nas_bench_nlp import GRU, LSTM, RNN, recipe
 
@@ -191,6 +191,7 @@ def test_extended_deviations_keep_their_digits(seed, layers, exponent, kind):
 
 
 @settings(deadline=None, max_examples=40)
+@example(seed=183, exponents=(-3.0, -1.0))  # sequences differ by 1e-494, below the range of float64
 @given(seed=st.integers(0, 2**32 - 1), exponents=st.tuples(st.floats(-6, -3), st.floats(-2.5, -1)))
 def test_extended_scores_equal_those_of_300_digits(seed, exponents):
     (architecture,) = SPACE.sample(1, np.random.default_rng(seed))

@@ -45,13 +45,15 @@ class Scored(NamedTuple):
 class Normalised(NamedTuple):
     """Min-max normalised outputs and one minus these, flattened, and by how much rounding may change each.
 
-    `exact` says that only the smallest entry is 0: no other one has become 0 by rounding.
+    `exact` says that no entry has become 0 by rounding. `doubtful` marks the entries of which it is not known whether
+    they equal the smallest: by rounding, or because their difference may be below the range of float64.
     """
 
     values: np.ndarray
     complements: np.ndarray
     noise: np.ndarray | float
     exact: bool
+    doubtful: np.ndarray
 
 
 def normalised(outputs: np.ndarray | Deviations) -> Normalised | Scored:
@@ -102,13 +104,22 @@ def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked
     found = _compare(first, second, zeros) if exact else compare(first.values, second.values, zeros)
     if np.isnan(found):
         return Scored(found, float("inf"))
-    ties = 0.0
-    if zeros == "masked" and not exact:
-        ambiguous = sum(np.count_nonzero(vector.values <= vector.noise) - 1 for vector in (first, second))
-        ties = ambiguous / (2 * first.values.size)
+    ties = _ties(first, second) / (2 * first.values.size) if zeros == "masked" else 0.0
     distance = _distances(first, second).mean()
     noise = np.mean(first.noise + second.noise)
     return Scored(found, float(noise / distance + ties) if distance else float("inf"))
+
+
+def _ties(first: Normalised, second: Normalised) -> int:
+    """Count the entries that are masked, or not, by chance.
+
+    Differences below the range of float64 show where the other weight's outputs differ; what is equal under both
+    weights is taken to be equal.
+    """
+    if first.exact and second.exact:
+        pairs = ((first, second), (second, first))
+        return sum(np.count_nonzero(one.doubtful & (other.values != 0)) for one, other in pairs)
+    return sum(np.count_nonzero(vector.doubtful) - 1 for vector in (first, second))
 
 
 def _normalised_array(outputs: np.ndarray) -> Normalised | None:
@@ -118,7 +129,7 @@ def _normalised_array(outputs: np.ndarray) -> Normalised | None:
     wide = outputs.astype(np.float64)
     # Scaled first, so that the widest outputs do not overflow in the difference.
     noise = ROUNDINGS * np.finfo(outputs.dtype).eps / np.ptp(wide / np.abs(wide).max())
-    return Normalised(values, 1 - values, float(noise), exact=False)
+    return Normalised(values, 1 - values, float(noise), exact=False, doubtful=values <= noise)
 
 
 def _normalised_deviations(outputs: Deviations) -> Normalised | None:
@@ -138,7 +149,8 @@ def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     below = (steps[high[0]] - steps)[:, None] + (sequences[high] - sequences)
     values, complements = (np.maximum(part, 0.0).ravel() / spread for part in (above, below))
     noise = ROUNDINGS * np.finfo(np.float64).eps * np.minimum(values, complements)
-    return Normalised(values, complements, noise, exact=True)
+    vanished = (values == 0) & (np.abs(outputs.sequences).ravel() < np.finfo(np.float64).tiny)
+    return Normalised(values, complements, noise, exact=True, doubtful=vanished)
 
 
 def _extreme(steps: np.ndarray, sequences: np.ndarray, choose) -> tuple[int, int]:
