@@ -25,7 +25,7 @@ VIEWS = {
     "2x2 maximum of relu, stride 2": (1, MAX, 2, 2, 0),
 }
 # Height, width, lanes, blocks.
-LAYOUTS = [(1, 1, 3, 2), (2, 2, 1, 1), (3, 3, 4, 1), (4, 4, 2, 3), (8, 8, 5, 1), (4, 8, 1, 4), (3, 2, 3, 1)]
+LAYOUTS = [(1, 1, 3, 2), (2, 2, 1, 1), (3, 3, 4, 1), (4, 4, 2, 3), (8, 8, 5, 1), (4, 8, 1, 4), (3, 2, 3, 1), (11, 9, 40, 2)]
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-14}
 
 
@@ -62,7 +62,7 @@ def combine(maps: list[np.ndarray], views: list, coefficients: list[float], cons
     dtype = maps[0].dtype
     out = np.full(shape, np.nan, dtype)
     maps = tuple(maps) + (out,) * (4 - len(maps))
-    kernels.combine(out, maps, np.array(views), np.array(coefficients, dtype), dtype.type(constant), lanes)
+    kernels.combine(out, maps, np.array(views), np.array(coefficients, dtype), dtype.type(constant), False, lanes)
     return out
 
 
@@ -116,12 +116,12 @@ def test_combine_joins_maps_of_different_sizes():
     np.testing.assert_allclose(out, interleave(wanted, lanes), rtol=0, atol=1e-13)
 
 
-def test_combine_adds_to_what_it_has_summed_before():
+def test_combine_adds_onto_what_is_there_and_leaves_the_constant_out():
     lanes = 2
     first, second = (random_images((4, 4, 2, 1), np.float64, seed) for seed in (0, 1))
     out, other = interleave(first, lanes), interleave(second, lanes)
-    views = np.array([VIEWS["plain"], VIEWS["3x3 sum"]])
-    kernels.combine(out, (out, other, out, out), views, np.array([1.0, 2.0]), np.float64(0.0), lanes)
+    views = np.array([VIEWS["3x3 sum"]])
+    kernels.combine(out, (other, out, out, out), views, np.array([2.0]), np.float64(7.0), True, lanes)
     wanted = first + 2 * expected(second, VIEWS["3x3 sum"])
     np.testing.assert_allclose(out, interleave(wanted, lanes), rtol=0, atol=1e-13)
 
@@ -196,3 +196,12 @@ def test_variance_of_a_constant_map_is_no_more_than_the_rounding_of_its_mean(dty
     mean, variance = kernels.moments(interleave(images, 3), VIEWS["plain"], 4, 4, 3)
     assert mean == pytest.approx(float(images[0, 0, 0]), rel=1e-15)
     assert 0 <= variance < (1e-16) ** 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_empty_arrays_begin_with_a_cache_line(dtype):
+    for shape in [(1, 2, 3), (8, 32, 1024)]:
+        array = kernels.empty(shape, dtype)
+        assert (array.shape, array.dtype, array.ctypes.data % 64) == (shape, dtype, 0)
+        assert array.flags.c_contiguous
+        assert array.flags.writeable

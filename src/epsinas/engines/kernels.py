@@ -1,12 +1,15 @@
 """Compiled loops over the maps of the lumped engine.
 
 A map is an array (blocks, height, width * lanes): the batch is cut into blocks of `lanes` images, and the pixels
-of a block's images are interleaved, so that every loop below runs over long contiguous rows whatever the size of
-the image, and a window's shift by one column is a shift by `lanes` entries.
+of a block's images are interleaved, so that every loop below runs over contiguous rows whatever the size of the image,
+and a window's shift by one column is a shift by `lanes` entries.
 
 A *view* of a map is what a layer makes of it without storing it: rectified or not, then summed, averaged or the
 largest taken over windows. It is five integers: rectify (0 or 1), mode (SUM, MEAN or MAX), kernel (1, 2 or 3),
 stride, padding. Padding is zero in a sum, not counted in a mean, and never the largest.
+
+What takes the time is moving entries between the caches and the registers. So the work goes strip by strip of rows that
+stay in the first-level cache, and memory begins at the boundary of a cache line, as wide as the widest register.
 """
 
 import numpy as np
@@ -14,53 +17,73 @@ from numba import njit
 
 SUM, MEAN, MAX = 0, 1, 2
 
+_STRIP = 8192
+"""Bytes of a map that are computed before the next ones: of the 32 KiB and more of a first-level cache, a part."""
+
+_LINE = 64
+"""Bytes of a cache line."""
+
 # Fused multiply-adds and -0.0 == 0.0 are all the freedom that the compiler gets: no reordering of sums.
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
+# The innermost loops take flat arrays and where to begin in them. Cutting a slice costs as much as a short row, and an
+# offset that might be negative would keep a loop from being vectorised: hence the unsigned integers.
+_unsigned = np.uintp
+
 
 # Where rows are rectified, entries below `floor`, 0, become 0; otherwise `floor` is minus infinity. Comparisons in that
-# direction let NaN through, as torch's relu does. The loops index plain slices from 0: an offset that might be negative
-# would keep them from being vectorised. They read and write as few rows as they can, for that is what takes the time.
+# direction let NaN through, as torch's relu does.
 
 
 @njit(**_OPTIONS)
-def _add_row(out, base, source, floor, coefficient):
-    """Write `base` plus `coefficient` times a row."""
-    for i in range(out.size):
-        value = source[i]
+def _fill(out, at, count, value):
+    """Set entries to a value."""
+    for i in range(count):
+        out[at + i] = value
+
+
+@njit(**_OPTIONS)
+def _add_entries(out, at, source, start, count, floor, coefficient):
+    """Add `coefficient` times the entries of `source`."""
+    for i in range(count):
+        value = source[start + i]
         value = floor if value < floor else value
-        out[i] = base[i] + coefficient * value
+        out[at + i] += coefficient * value
 
 
 @njit(**_OPTIONS)
-def _sum_rows(out, first, second, third, floor):
-    """Write the sum of three rows."""
-    for i in range(out.size):
-        a, b, c = first[i], second[i], third[i]
-        a = floor if a < floor else a
-        b = floor if b < floor else b
-        c = floor if c < floor else c
-        out[i] = a + b + c
+def _sum_rows(out, at, image, start, rows, size, floor):
+    """Write the sum of one, two or three rows of `size` entries."""
+    if rows == 3:
+        for i in range(size):
+            a, b, c = image[start + i], image[start + size + i], image[start + size + size + i]
+            a = floor if a < floor else a
+            b = floor if b < floor else b
+            c = floor if c < floor else c
+            out[at + i] = a + b + c
+    elif rows == 2:
+        for i in range(size):
+            a, b = image[start + i], image[start + size + i]
+            a = floor if a < floor else a
+            b = floor if b < floor else b
+            out[at + i] = a + b
+    else:
+        for i in range(size):
+            a = image[start + i]
+            out[at + i] = floor if a < floor else a
 
 
 @njit(**_OPTIONS)
-def _add_columns(out, base, left, middle, right, coefficient):
-    """Write `base` plus `coefficient` times the sum of three columns."""
-    for i in range(out.size):
-        out[i] = base[i] + coefficient * (left[i] + middle[i] + right[i])
-
-
-@njit(**_OPTIONS)
-def _add_span(out, base, column, start, stop, lanes, coefficient):
-    """Do so with neighbouring columns, for the entries start..stop of `out`."""
-    _add_columns(
-        out[start:stop],
-        base[start:stop],
-        column[start:stop],
-        column[start + lanes : stop + lanes],
-        column[start + 2 * lanes : stop + 2 * lanes],
-        coefficient,
-    )
+def _add_sums(out, at, row, start, count, lanes, columns, coefficient):
+    """Add `coefficient` times the sum of two or three neighbouring columns of a row."""
+    if columns == 3:
+        for i in range(count):
+            column = start + i
+            out[at + i] += coefficient * (row[column] + row[column + lanes] + row[column + lanes + lanes])
+    else:
+        for i in range(count):
+            column = start + i
+            out[at + i] += coefficient * (row[column] + row[column + lanes])
 
 
 @njit(**_OPTIONS)
@@ -70,147 +93,116 @@ def _larger(a, b):
 
 
 @njit(**_OPTIONS)
-def _max_rows(out, first, second, third, floor):
-    """Write the largest of three rows."""
-    for i in range(out.size):
-        value = _larger(_larger(first[i], second[i]), third[i])
-        out[i] = floor if value < floor else value
+def _max_rows(out, at, image, start, rows, size, floor):
+    """Write the largest of one, two or three rows; a row taken twice changes nothing."""
+    second = start + size if rows > 1 else start
+    third = second + size if rows > 2 else second
+    for i in range(size):
+        value = _larger(_larger(image[start + i], image[second + i]), image[third + i])
+        out[at + i] = floor if value < floor else value
 
 
 @njit(**_OPTIONS)
-def _add_maxima(out, base, left, middle, right, coefficient):
-    """Write `base` plus `coefficient` times the largest of three columns."""
-    for i in range(out.size):
-        out[i] = base[i] + coefficient * _larger(_larger(left[i], middle[i]), right[i])
+def _add_maxima(out, at, row, start, count, lanes, columns, coefficient):
+    """Add `coefficient` times the largest of two or three neighbouring columns of a row."""
+    last = start + lanes + lanes if columns == 3 else start + lanes
+    for i in range(count):
+        value = _larger(_larger(row[start + i], row[start + lanes + i]), row[last + i])
+        out[at + i] += coefficient * value
 
 
 @njit(**_OPTIONS)
-def _add_max_view(out, base, image, y, view, floor, coefficient, lanes, column):
-    """Do what `_add_view` does, for a view of mode MAX."""
-    _, _, kernel, stride, padding = view
-    height, size = image.shape
-    top = y * stride - padding
-    last = min(top + kernel, height) - 1
-    border = padding * lanes
-    column[:border] = -np.inf
-    column[border + size :] = -np.inf
-    # A row taken twice changes nothing, so one of the window's own stands in for a row of padding.
-    _max_rows(column[border : border + size], image[max(top, 0)], image[min(top + 1, last)], image[last], floor)
-    if stride == 1 and kernel == 3:
-        _add_maxima(out, base, column[:size], column[lanes : lanes + size], column[2 * lanes :], coefficient)
-        return
-    for x in range(out.size // lanes):
-        left = x * stride * lanes
-        _add_maxima(
-            out[x * lanes : (x + 1) * lanes],
-            base[x * lanes : (x + 1) * lanes],
-            column[left : left + lanes],
-            column[left + lanes : left + 2 * lanes],
-            column[left + (kernel - 1) * lanes : left + kernel * lanes],
-            coefficient,
-        )
+def _add_view(out, at, image, start, height, size, y, count, view, coefficient, lanes, row):
+    """Add `coefficient` times rows y .. y + count of a view to `out`.
 
-
-@njit(**_OPTIONS)
-def _sum_window_rows(column, image, y, view, floor, lanes, nothing):
-    """Write the sum of the rows of the windows of row y, between columns of padding; return how many rows it has."""
-    _, _, kernel, stride, padding = view
-    height, size = image.shape
-    top = y * stride - padding
-    border = padding * lanes
-    column[:border] = 0
-    column[border + size :] = 0
-    _sum_rows(
-        column[border : border + size],
-        image[top] if top >= 0 else nothing,
-        image[top + 1] if top + 1 < height else nothing,
-        image[top + 2] if kernel == 3 and top + 2 < height else nothing,
-        floor,
-    )
-    return min(top + kernel, height) - max(top, 0)
-
-
-@njit(**_OPTIONS)
-def _add_view(out, base, image, y, view, coefficient, lanes, column, nothing):
-    """Write `base` plus `coefficient` times row y of a view of one block.
-
-    `column` is scratch of two columns more than the image has, `nothing` a row of zeros.
+    Args:
+        out: flat; the rows to add to begin at `at`.
+        image: a flat map, in which the block's image begins at `start` and has `height` rows of `size` entries.
+        row: scratch of two columns more than the image has.
     """
     rectify, mode, kernel, stride, padding = view
-    floor = image.dtype.type(0 if rectify else -np.inf)
+    floor = out.dtype.type(0 if rectify else -np.inf)
     if kernel == 1:
-        _add_row(out, base, image[y], floor, coefficient)
+        _add_entries(
+            out, _unsigned(at), image, _unsigned(start + y * size), _unsigned(count * size), floor, coefficient
+        )
         return
-    if mode == MAX:
-        _add_max_view(out, base, image, y, view, floor, coefficient, lanes, column)
-        return
-    rows = _sum_window_rows(column, image, y, view, floor, lanes, nothing)
-    size = image.shape[1]
+    border = padding * lanes
+    edge = out.dtype.type(-np.inf if mode == MAX else 0)
+    _fill(row, _unsigned(0), _unsigned(border), edge)
+    _fill(row, _unsigned(border + size), _unsigned(border), edge)
     width = size // lanes
-    if stride == 1 and kernel == 3:
-        if mode == SUM:
-            _add_span(out, base, column, 0, size, lanes, coefficient)
-        elif width == 1:
-            _add_span(out, base, column, 0, size, lanes, out.dtype.type(coefficient / rows))
+    length = (width + 2 * padding - kernel) // stride + 1
+    for down in range(y, y + count):
+        top = max(down * stride - padding, 0)
+        rows = min(down * stride - padding + kernel, height) - top
+        if mode == MAX:
+            _max_rows(row, _unsigned(border), image, _unsigned(start + top * size), rows, _unsigned(size), floor)
         else:
-            edge = out.dtype.type(coefficient / (2 * rows))
-            _add_span(out, base, column, 0, lanes, lanes, edge)
-            _add_span(out, base, column, lanes, size - lanes, lanes, out.dtype.type(coefficient / (3 * rows)))
-            _add_span(out, base, column, size - lanes, size, lanes, edge)
-        return
-    out[:] = base
-    for x in range(out.size // lanes):
-        left = x * stride
-        columns = min(left - padding + kernel, width) - max(left - padding, 0)
-        share = coefficient if mode == SUM else out.dtype.type(coefficient / (rows * columns))
-        target = out[x * lanes : (x + 1) * lanes]
-        for k in range(kernel):
-            source = column[(left + k) * lanes : (left + k + 1) * lanes]
-            for lane in range(lanes):
-                target[lane] += share * source[lane]
+            _sum_rows(row, _unsigned(border), image, _unsigned(start + top * size), rows, _unsigned(size), floor)
+        # Windows side by side make one long loop, as far as they share a coefficient.
+        x = 0
+        while x < length:
+            columns = min(x * stride - padding + kernel, width) - max(x * stride - padding, 0)
+            if stride > 1:
+                stop = x + 1
+            elif mode != MEAN:
+                stop = length
+            else:
+                stop = 1 if x == 0 else max(length - 1, x + 1)
+            share = out.dtype.type(coefficient / (rows * columns)) if mode == MEAN else coefficient
+            add = _unsigned(at + x * lanes)
+            begin = _unsigned(x * stride * lanes)
+            entries = _unsigned((stop - x) * lanes)
+            if mode == MAX:
+                _add_maxima(out, add, row, begin, entries, _unsigned(lanes), kernel, share)
+            else:
+                _add_sums(out, add, row, begin, entries, _unsigned(lanes), kernel, share)
+            x = stop
+        at += length * lanes
 
 
 @njit(**_OPTIONS)
-def combine(out, images, views, coefficients, constant, lanes):
+def _scratch(count, like):
+    """Return an array that begins with a cache line, of the dtype of `like`."""
+    memory = np.empty(count + _LINE // like.itemsize, like.dtype)
+    skip = -memory.ctypes.data % _LINE // like.itemsize
+    return memory[skip : skip + count]
+
+
+@njit(**_OPTIONS)
+def combine(out, images, views, coefficients, constant, onto, lanes):
     """Write `constant` plus the sum of `coefficients[k]` times view k of map k into `out`.
 
     Args:
-        out: (blocks, height, width * lanes), may be one of the maps if that one's view is the map itself.
+        out: (blocks, height, width * lanes), none of the maps.
         images: a tuple of maps; those past the number of views are ignored.
         views: int64 (views, 5), at least one.
         coefficients: (views,) of the maps' dtype.
         constant: of the maps' dtype.
+        onto: add to what `out` holds, in the place of the constant.
         lanes: images in a block.
     """
     blocks, height, size = out.shape
-    start = np.full(size, constant, out.dtype)
-    # Two rows, since a loop that writes the row that it reads would not be vectorised.
-    rows = np.empty((2, size), out.dtype)
+    flat = out.reshape(-1)
     widest = 0
     for image in images:
         widest = max(widest, image.shape[2])
-    column = np.empty(widest + 2 * lanes, out.dtype)
-    nothing = np.zeros(widest, out.dtype)
-    count = len(views)
+    row = _scratch(widest + 2 * lanes, out)
+    strip = max(_STRIP // (size * out.itemsize), 1)
     for block in range(blocks):
-        for y in range(height):
-            target = out[block, y]
-            for k in range(count):
+        for y in range(0, height, strip):
+            count = min(strip, height - y)
+            at = (block * height + y) * size
+            if not onto:
+                _fill(flat, _unsigned(at), _unsigned(count * size), constant)
+            for k in range(len(views)):
                 rectify, mode, kernel, stride, padding = views[k]
-                image = images[k][block]
-                length = image.shape[1]
-                _add_view(
-                    # Until the last view, which may be of the same map, the map to write is not touched.
-                    target if k == count - 1 else rows[k % 2],
-                    start if k == 0 else rows[(k - 1) % 2],
-                    image,
-                    y,
-                    (rectify, mode, kernel, stride, padding),
-                    coefficients[k],
-                    lanes,
-                    column[: length + 2 * padding * lanes],
-                    nothing[:length],
-                )
+                view = (rectify, mode, kernel, stride, padding)
+                image = images[k]
+                _, high, wide = image.shape
+                start = block * high * wide
+                _add_view(flat, at, image.reshape(-1), start, high, wide, y, count, view, coefficients[k], lanes, row)
 
 
 @njit(**_OPTIONS)
@@ -224,10 +216,10 @@ def is_zero(field):
 
 
 @njit(**_OPTIONS)
-def _row_moments(first, second, pivot, source, floor):
+def _add_moments(first, second, pivot, source, start, size, floor):
     """Add the differences of a row from `pivot`, and their squares, to the sums."""
-    for i in range(first.size):
-        value = source[i]
+    for i in range(size):
+        value = source[start + i]
         value = floor if value < floor else value
         difference = value - pivot[i]
         first[i] += difference
@@ -235,12 +227,30 @@ def _row_moments(first, second, pivot, source, floor):
 
 
 @njit(**_OPTIONS)
-def _column_moments(first, second, pivot, left, middle, right):
-    """Do so with the sum of three columns."""
-    for i in range(first.size):
-        difference = left[i] + middle[i] + right[i] - pivot[i]
-        first[i] += difference
-        second[i] += difference * difference
+def _add_moments_of_four(first, second, pivot, source, start, size, floor):
+    """Do so with four rows, and read and write the sums once."""
+    for i in range(size):
+        at = start + i
+        a, b = source[at], source[at + size]
+        c, d = source[at + size + size], source[at + size + size + size]
+        a = (floor if a < floor else a) - pivot[i]
+        b = (floor if b < floor else b) - pivot[i]
+        c = (floor if c < floor else c) - pivot[i]
+        d = (floor if d < floor else d) - pivot[i]
+        first[i] += (a + b) + (c + d)
+        second[i] += (a * a + b * b) + (c * c + d * d)
+
+
+@njit(**_OPTIONS)
+def _add_columns(sums, first, second, pivot, start, lanes, origin, height):
+    """Add up, for each lane, what `_add_moments` has found of a column: the mean about `origin` and so on."""
+    for lane in range(lanes):
+        at = start + lane
+        shift = np.float64(first[at]) / height
+        mean = np.float64(pivot[at]) - origin + shift
+        sums[0, lane] += mean
+        sums[1, lane] += mean * mean
+        sums[2, lane] += np.float64(second[at]) - shift * np.float64(first[at])
 
 
 @njit(**_OPTIONS)
@@ -251,43 +261,51 @@ def moments(field, view, height, width, lanes):
     a mean far larger than the deviation costs no digits.
     """
     rectify, mode, kernel, stride, padding = view
+    blocks, high, wide = field.shape
     size = width * lanes
-    one = field.dtype.type(1)
-    plain = field.dtype.type(-np.inf)
-    floor = field.dtype.type(0 if rectify else -np.inf)
-    zeros = np.zeros(size, field.dtype)
-    row = np.empty(size, field.dtype)
-    pivot = np.empty(size, field.dtype)
-    first = np.empty(size, field.dtype)
-    second = np.empty(size, field.dtype)
-    column = np.empty(field.shape[2] + 2 * padding * lanes, field.dtype)
-    nothing = np.zeros(field.shape[2], field.dtype)
+    flat = field.reshape(-1)
+    one, zero = field.dtype.type(1), field.dtype.type(0)
+    # Views without windows are read where they are, others are rectified already.
+    floor = field.dtype.type(0 if rectify and kernel == 1 else -np.inf)
+    strip = max(_STRIP // (size * field.itemsize), 1)
+    rows = _scratch(strip * size, field)
+    row = _scratch(wide + 2 * lanes, field)
+    pivot, first, second = _scratch(size, field), _scratch(size, field), _scratch(size, field)
+    sums = np.empty((3, lanes))
     count, mean, deviation = 0.0, 0.0, 0.0
-    for block in range(field.shape[0]):
-        image = field[block]
-        _add_view(pivot, zeros, image, 0, view, one, lanes, column, nothing)
+    for block in range(blocks):
+        start = block * high * wide
+        pivot[:] = 0
+        _add_view(pivot, 0, flat, start, high, wide, 0, 1, view, one, lanes, row)
         first[:] = 0
         second[:] = 0
-        for y in range(1, height):
-            if kernel == 1:
-                _row_moments(first, second, pivot, image[y], floor)
-            elif mode == SUM and stride == 1 and kernel == 3:
-                _sum_window_rows(column, image, y, view, floor, lanes, nothing)
-                _column_moments(first, second, pivot, column[:size], column[lanes : size + lanes], column[2 * lanes :])
-            else:
-                _add_view(row, zeros, image, y, view, one, lanes, column, nothing)
-                _row_moments(first, second, pivot, row, plain)
+        for y in range(0, height, strip):
+            left = min(strip, height - y)
+            source, at = flat, start + y * size
+            if kernel > 1:
+                source, at = rows, 0
+                _fill(rows, _unsigned(0), _unsigned(left * size), zero)
+                _add_view(rows, 0, flat, start, high, wide, y, left, view, one, lanes, row)
+            while left >= 4:
+                _add_moments_of_four(first, second, pivot, source, _unsigned(at), _unsigned(size), floor)
+                at += 4 * size
+                left -= 4
+            while left > 0:
+                _add_moments(first, second, pivot, source, _unsigned(at), _unsigned(size), floor)
+                at += size
+                left -= 1
         # Means of the columns about the block's first pivot, in float64.
         origin = np.float64(pivot[0])
-        block_first, block_second, within = 0.0, 0.0, 0.0
-        for i in range(size):
-            shift = np.float64(first[i]) / height
-            offset = np.float64(pivot[i]) - origin + shift
-            block_first += offset
-            block_second += offset * offset
-            within += np.float64(second[i]) - shift * np.float64(first[i])
-        block_mean = origin + block_first / size
-        block_deviation = within + height * (block_second - block_first * block_first / size)
+        sums[:] = 0
+        for x in range(width):
+            _add_columns(sums, first, second, pivot, _unsigned(x * lanes), _unsigned(lanes), origin, height)
+        total_mean, total_square, within = 0.0, 0.0, 0.0
+        for lane in range(lanes):
+            total_mean += sums[0, lane]
+            total_square += sums[1, lane]
+            within += sums[2, lane]
+        block_mean = origin + total_mean / size
+        block_deviation = within + height * (total_square - total_mean * total_mean / size)
         block_count = np.float64(size * height)
         # Chan, Golub and LeVeque (1983), updating formula for two samples.
         difference = block_mean - mean
@@ -296,3 +314,11 @@ def moments(field, view, height, width, lanes):
         deviation += block_deviation + difference * difference * count * block_count / total
         count = total
     return mean, max(deviation, 0.0) / count
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array that begins with a cache line, its entries not set."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _LINE, np.uint8)
+    skip = -memory.ctypes.data % _LINE
+    return memory[skip : skip + size].view(dtype).reshape(shape)

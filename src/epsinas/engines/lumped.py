@@ -390,18 +390,15 @@ class Lumped:
             return form
         shape = (self.blocks, size[0], size[1] * self.lanes)
         spares = self.spares.setdefault(shape, [])
-        out = spares.pop() if spares else np.empty(shape, self.dtype)
-        terms, constant = list(form.terms), form.constant
-        while True:
-            # The kernel takes a fixed number of maps; what it has summed so far is a term of the next round.
-            now, terms = terms[:_ARITY], terms[_ARITY:]
+        out = spares.pop() if spares else kernels.empty(shape, self.dtype)
+        constant = self.dtype.type(form.constant)
+        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
+        for done in range(0, len(form.terms), _ARITY):
+            now = form.terms[done : done + _ARITY]
             arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
             views = np.array([view for _, view, _ in now])
             coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
-            kernels.combine(out, tuple(arrays), views, coefficients, self.dtype.type(constant), self.lanes)
-            if not terms:
-                break
-            terms, constant = [(1.0, _PLAIN, Field(out)), *terms], 0.0
+            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
         if self.extended and abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
             np.ldexp(out, -shift, out=out)
             form.exponent += shift
@@ -425,7 +422,9 @@ class Lumped:
         """Bring one channel (N, H, W) into the layout of `kernels`."""
         _, height, width = images.shape
         blocks = images.reshape(self.blocks, self.lanes, height, width).transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(blocks, dtype=self.dtype).reshape(self.blocks, height, width * self.lanes)
+        array = kernels.empty(blocks.shape, self.dtype)
+        array[...] = blocks
+        return array.reshape(self.blocks, height, width * self.lanes)
 
 
 _ARITY = 4
@@ -436,9 +435,8 @@ _SLACK = 64
 
 
 def lanes(images: int) -> int:
-    """Return how many images share a block: the divisor of `images` closest to 256, in ratio."""
-    divisors = [divisor for divisor in range(1, images + 1) if images % divisor == 0]
-    return min(divisors, key=lambda divisor: abs(math.log(divisor / 256)))
+    """Return how many images share a block: the smallest divisor of `images` that is 32 or more, or all of them."""
+    return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
 
 
 def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
