@@ -125,8 +125,10 @@ def chunk_files(**run):
         and RUN.format(**whole) in WHOLE_RUNS[run["space"]]
     ):
         run = whole
-    # The smaller the batches, the more networks make a job.
+    # The smaller the batches and the fewer the weights, the more networks make a job.
     share = int(run["draws"]) * int(run["size"]) / space["batch_size"]
+    if run["grid"] != "pair":
+        share *= len(grid_weights(run["space"], run["grid"])) / 2
     networks = networks_tried(run["space"], run["networks"])
     chunks = max(math.ceil(networks * share / config["networks_per_job"]), 1)
     return expand(
@@ -153,16 +155,20 @@ def chosen_weights(wildcards):
     return []
 
 
+def grid_weights(space, grid):
+    """The weights of a grid, ascending."""
+    weights = config[space]["ablations"]["weights"]
+    return sorted(weights["values"] if grid == "grid" else weights["wide"]["values"])
+
+
 def pairs(wildcards):
     """The weight pairs of a grid; none where they are chosen automatically."""
     if wildcards.grid == "pair":
         weights = config[wildcards.space]["weights"]
         return None if weights == "auto" else [weights]
-    weights = config[wildcards.space]["ablations"]["weights"]
-    values = (
-        weights["values"] if wildcards.grid == "grid" else weights["wide"]["values"]
+    return list(
+        itertools.combinations(grid_weights(wildcards.space, wildcards.grid), 2)
     )
-    return list(itertools.combinations(sorted(values), 2))
 
 
 # The runs behind every table of scores, and their space.
