@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from epsinas import InputError, NasBench201, epsilon, evaluate
-from epsinas.evaluation import SIX
+from epsinas.evaluation import SIX, bootstrap
 from epsinas.initialisation import (
     evaluate_initialisations,
     initialisation_table,
@@ -105,6 +105,13 @@ def test_evaluation_of_each_draw():
     draws = evaluate_initialisations(scores, performance, "test", 200)
     assert draws["archs"].tolist() == [4, 3]
     assert draws["spearman_global"].tolist() == [1, evaluate(runs[1], accuracy).spearman_global]
+    assert not any("sample" in name for name in draws)
+    resampled = evaluate_initialisations(scores, performance, "test", 200, 50, np.random.default_rng(0))
+    low, high = bootstrap(runs[0], accuracy, 50, np.random.default_rng(0))["kendall_global"]
+    assert resampled.loc[0, ["kendall_global_sample_low", "kendall_global_sample_high"]].tolist() == [low, high]
+    assert np.isnan(resampled.loc[1, "kendall_global_sample_low"])
+    table = initialisation_table(resampled, printed=False)
+    assert table.loc[0, "kendall_global_sample_low"] == low
 
 
 def test_table_of_means_and_of_both_published_versions():

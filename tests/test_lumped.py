@@ -109,7 +109,9 @@ def test_there_is_one_output_for_each_image_in_order():
     assert_agree(outputs(TINY, MIXED[0], batch[order], 0.5).values, straight[order])
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, 1), (8, 8), (32, 32), (62, 62), (256, 32), (1000, 40), (1031, 1031)])
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, 1), (8, 8), (32, 32), (62, 62), (256, 32), (1000, 40), (1031, 1031)]
+)
 def test_lanes_are_the_smallest_divisor_from_32(count, expected):
     assert lumped.lanes(count) == expected
 

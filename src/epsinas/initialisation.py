@@ -16,7 +16,7 @@ from epsinas.metric import epsilon
 from epsinas.published import read_published
 from epsinas.scoring import check_batch
 from epsinas.spaces import NasBench201
-from epsinas.tables import TITLES, performance_of
+from epsinas.tables import TITLES, performance_of, sample_interval
 
 NOTEBOOK = {"uniform": -0.02, "normal": 0.08, "kaiming_uniform": 0.07, "kaiming_normal": 0.07, "orthogonal": 0.07}
 """Global Spearman's rho of the authors' released notebook, which differs from the paper's Table 9."""
@@ -121,7 +121,14 @@ def score_sample(
     return pd.DataFrame({"index": networks["index"].to_numpy(), "initialisation": name, "draw": draw, "score": scores})
 
 
-def evaluate_initialisations(scores: pd.DataFrame, performance: pd.DataFrame, split: str, epochs: int) -> pd.DataFrame:
+def evaluate_initialisations(
+    scores: pd.DataFrame,
+    performance: pd.DataFrame,
+    split: str,
+    epochs: int,
+    resamples: int = 0,
+    rng: np.random.Generator | None = None,
+) -> pd.DataFrame:
     """Compute the six evaluation scores of every dataset, initialisation and draw.
 
     Args:
@@ -129,15 +136,20 @@ def evaluate_initialisations(scores: pd.DataFrame, performance: pd.DataFrame, sp
         performance: the performance table.
         split: as in `epsinas.tables.performance_of`.
         epochs: as in `epsinas.tables.performance_of`.
+        resamples: of the networks of each first draw, for intervals over samples of networks; 0 for none.
+        rng: draws the resamples.
 
     Returns:
-        `dataset`, `initialisation`, `draw` and the fields of `Evaluation`.
+        `dataset`, `initialisation`, `draw`, the fields of `Evaluation`, and if there are resamples what
+        `epsinas.tables.sample_interval` says, empty but for the first draw.
     """
     rows = []
     for (dataset, name, draw), run in scores.groupby(["dataset", "initialisation", "draw"], sort=False):
         reached = performance_of(performance, dataset, split, epochs)
         found = evaluate(run["score"], reached.reindex(run["index"]))
         rows.append({"dataset": dataset, "initialisation": name, "draw": draw, **asdict(found)})
+        if resamples and draw == 0:
+            rows[-1] |= sample_interval(run, reached, resamples, rng)
     return pd.DataFrame(rows)
 
 
@@ -150,7 +162,8 @@ def initialisation_table(statistics: pd.DataFrame, printed: bool) -> pd.DataFram
 
     Returns:
         For each dataset and initialisation `draws`, `networks`, `archs` (of the first draw) and of each score the mean
-        over draws, `{score}_sd`, `{score}_low` and `{score}_high` (see `prediction_interval`). If `printed`:
+        over draws, `{score}_sd`, `{score}_low` and `{score}_high` (see `prediction_interval`), and the first draw's
+        interval over samples of networks, if there is one. If `printed`:
         `paper` and `notebook`, their global Spearman's rho, and `supports`, the one whose number is nearer to the
         mean, empty for datasets other than theirs.
     """
@@ -158,7 +171,8 @@ def initialisation_table(statistics: pd.DataFrame, printed: bool) -> pd.DataFram
     rows = []
     for (dataset, name), run in statistics.groupby(["dataset", "initialisation"], sort=False):
         row = {"dataset": dataset, "initialisation": name, "draws": len(run)}
-        row |= {column: int(run.loc[run["draw"].idxmin(), column]) for column in ("networks", "archs")}
+        first = run.loc[run["draw"].idxmin()]
+        row |= {column: int(first[column]) for column in ("networks", "archs")}
         for score in SIX:
             low, high = prediction_interval(run[score], bounds=RANGES[score])
             row |= {
@@ -167,6 +181,7 @@ def initialisation_table(statistics: pd.DataFrame, printed: bool) -> pd.DataFram
                 f"{score}_low": low,
                 f"{score}_high": high,
             }
+        row |= first.filter(like="_sample_").to_dict()
         key = (TITLES.get(dataset, dataset), PRINTED.get(name))
         if printed and key in record.index:
             versions = {"paper": float(record[key]), "notebook": NOTEBOOK[name]}

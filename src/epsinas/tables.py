@@ -141,18 +141,28 @@ def _sample_intervals(
     for run in runs:
         for identity, shown in run[run["draw"] == run["draw"].min()].groupby(_RUN, sort=False):
             reached = performance_of(performance, identity[0], split, epochs)
-            ends = bootstrap(
-                shown["score"],
-                reached.reindex(shown["index"]),
-                resamples,
-                rng,
-                higher_is_better=bool(reached.name == "accuracy"),
-            )
-            row = dict(zip(_RUN, identity, strict=True))
-            for score, (low, high) in ends.items():
-                row |= {f"{score}_sample_low": low, f"{score}_sample_high": high}
-            rows.append(row)
+            rows.append(dict(zip(_RUN, identity, strict=True)) | sample_interval(shown, reached, resamples, rng))
     return pd.DataFrame(rows)
+
+
+def sample_interval(
+    run: pd.DataFrame, performance: pd.Series, resamples: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """Say how far another sample of networks may land, by `epsinas.evaluation.bootstrap`.
+
+    Args:
+        run: `index` and `score` of each network.
+        performance: what `performance_of` returns.
+        resamples: of the networks.
+        rng: draws them.
+
+    Returns:
+        `{score}_sample_low` and `{score}_sample_high` of each evaluation score.
+    """
+    reached = performance.reindex(run["index"])
+    accurate = bool(performance.name == "accuracy")
+    ends = bootstrap(run["score"], reached, resamples, rng, higher_is_better=accurate)
+    return {f"{name}_sample_{end}": pair[at] for name, pair in ends.items() for at, end in enumerate(("low", "high"))}
 
 
 def with_intervals(draws: pd.DataFrame) -> pd.DataFrame:

@@ -133,6 +133,8 @@ if INITIALISATION:
             ENVIRONMENT
         params:
             rows=NAS_BENCH_201["performance"],
+            resamples=INITIALISATION["resamples"],
+            seed=config["seed"],
             printed=config["ledger"],
         script:
             "../scripts/tabulate_initialisations.py"

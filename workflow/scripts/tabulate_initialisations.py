@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 from job import job
 
@@ -6,6 +7,13 @@ from epsinas.schemas import INITIALISED, read_performance, read_table, write_csv
 
 with job(snakemake):
     scores = pd.concat([read_table(path, INITIALISED) for path in snakemake.input.scores])
-    draws = evaluate_initialisations(scores, read_performance(snakemake.input.performance), **snakemake.params.rows)
-    write_csv(initialisation_table(draws, snakemake.params.printed), snakemake.output.table)
+    params = snakemake.params
+    draws = evaluate_initialisations(
+        scores,
+        read_performance(snakemake.input.performance),
+        **params.rows,
+        resamples=params.resamples,
+        rng=np.random.default_rng(params.seed),
+    )
+    write_csv(initialisation_table(draws, params.printed), snakemake.output.table)
     write_csv(draws, snakemake.output.draws)

@@ -260,7 +260,7 @@ def moments(field, view, height, width, lanes):
     Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that
     a mean far larger than the deviation costs no digits.
     """
-    rectify, mode, kernel, stride, padding = view
+    rectify, _, kernel, _, _ = view
     blocks, high, wide = field.shape
     size = width * lanes
     flat = field.reshape(-1)
