@@ -1,8 +1,11 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
-from epsinas.engines.full_width import FullWidthNetwork
+from epsinas.engines.full_width import FullWidthNetwork, keep_freed_memory
 from epsinas.initialisers import constant, random
 from epsinas.spaces import NasBench201
 
@@ -218,3 +221,32 @@ def test_random_networks_differ_from_each_other():
     generator = torch.Generator().manual_seed(0)
     first, second = (FullWidthNetwork(SPACE, MIXED[0], (3, 8, 8), random("normal", generator)) for _ in range(2))
     assert not first(images(5, torch.float32)).isclose(second(images(5, torch.float32))).any()
+
+
+def test_freed_memory_is_kept():
+    """In a process of its own, since the setting lasts."""
+    code = """
+import os, torch
+from epsinas.engines.full_width import keep_freed_memory
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+if keep_freed_memory():
+    before = resident()
+    tensor = torch.ones(2**26)
+    del tensor
+    print(resident() - before >= 2**28 - 2**24)
+else:
+    print("another C library")
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    if found == "another C library":
+        pytest.skip("the C library has no mallopt")
+    assert found == "True"
+
+
+def test_another_c_library_keeps_its_ways(monkeypatch):
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    assert keep_freed_memory() is False

@@ -5,6 +5,7 @@ from job import job
 from tqdm import tqdm
 
 from epsinas.draws import read_draws
+from epsinas.engines.full_width import keep_freed_memory
 from epsinas.initialisation import sample_networks, score_sample
 from epsinas.schemas import INITIALISED, read_architectures, write_table
 from epsinas.spaces import space
@@ -12,6 +13,7 @@ from epsinas.spaces import space
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards
     torch.set_num_threads(snakemake.threads)
+    keep_freed_memory()
     networks = read_architectures(snakemake.input.networks)
     networks = sample_networks(networks, params.stop, params.seed)[params.start :]
     (batch,) = read_draws(
