@@ -197,6 +197,8 @@ def test_counts_of_a_sample_are_compared_as_shares(number, networks, counted):
     assert found.loc["archs", "verdict"] == "reproduced"
     assert found.loc["archs", "reproduced"] == pytest.approx(2120)
     assert found.loc["archs", "note"].startswith(f"42.4% of {networks:,} networks, as a number of 5,000")
+    assert "underflow" in found.loc["archs", "note"]
+    assert not found["note"].drop("archs").str.contains("underflow").any()
     assert (found.loc["top64_top5", "verdict"] != "not run") is counted
 
 
