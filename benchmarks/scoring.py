@@ -12,8 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from epsinas import score_architectures, space
-from epsinas.batches import image_batch, read_batch
-from epsinas.text import BATCH, STEPS, TokenBatch, embedding
+from epsinas.engines.images.batches import image_batch, read_batch
+from epsinas.engines.sequences.batches import BATCH, STEPS, TokenBatch, embedding
 
 WEIGHTS = {"nas-bench-201": (1e-7, 1.0), "nas-bench-101": (1e-4, 10.0), "nas-bench-nlp": (1e-5, 1e-3)}
 """Of the paper, by space."""

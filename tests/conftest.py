@@ -6,7 +6,8 @@ import torch
 
 torch.set_num_threads(1)
 
-MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data"
+PROJECT = Path(__file__).resolve().parents[1]
+MIRROR = PROJECT.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

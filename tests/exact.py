@@ -5,7 +5,7 @@ from functools import reduce
 import mpmath
 import numpy as np
 
-from epsinas.recurrent_operations import LEAK
+from epsinas.spaces.operations import LEAK
 
 
 class Exact:

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from epsinas import epsilon, score, score_architectures
-from epsinas.engines.full_width import FullWidthNetwork
+from epsinas.engines.images.full_width import FullWidthNetwork
+from epsinas.engines.images.initialisers import constant
 from epsinas.errors import InputError
-from epsinas.initialisers import constant
 from epsinas.scoring import check_batch, check_weights, distinct, engine, score_pairs
 from epsinas.spaces import NasBench201
 

@@ -8,8 +8,8 @@ weights predicts the accuracy that training would give.
 from importlib.metadata import version
 
 from epsinas.errors import InputError
-from epsinas.evaluation import evaluate
-from epsinas.metric import epsilon
+from epsinas.evaluation.ranking import evaluate
+from epsinas.metrics.epsilon import epsilon
 from epsinas.scoring import score, score_architectures
 from epsinas.spaces import NasBench101, NasBench201, space
 

@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from epsinas.rounding import LIMIT
+    from epsinas.metrics.rounding import LIMIT
     from epsinas.scoring import check_weights, score_with_errors
 
     check_weights(options.weights)
@@ -254,7 +254,7 @@ def _score(options: argparse.Namespace) -> None:
 
 def _images(options: argparse.Namespace) -> tuple:
     """Return the space, the batch and the architectures of convolutional cells."""
-    from epsinas.batches import read_batch
+    from epsinas.engines.images.batches import read_batch
     from epsinas.spaces import space as named
 
     space = named(options.space)
@@ -268,8 +268,8 @@ def _images(options: argparse.Namespace) -> tuple:
 
 def _text(options: argparse.Namespace) -> tuple:
     """Return the space, the batch and the architectures of recurrent cells."""
+    from epsinas.engines.sequences.batches import read_token_batch
     from epsinas.spaces import NasBenchNLP
-    from epsinas.text import read_token_batch
 
     for option in ("hidden_size", "layers"):
         if (found := getattr(options, option)) < 1:
@@ -282,7 +282,7 @@ def _text(options: argparse.Namespace) -> tuple:
 
 
 def _weights(options: argparse.Namespace) -> None:
-    from epsinas.batches import read_batch
+    from epsinas.engines.images.batches import read_batch
     from epsinas.spaces import space as named
     from epsinas.weights import choose_weights, chosen_pair
 
@@ -326,7 +326,7 @@ def _check_output(path: Path) -> None:
 @contextlib.contextmanager
 def _output(file: str | None) -> Iterator[TextIO]:
     """Write to standard output or to a file that appears only when it is complete."""
-    from epsinas.schemas import atomic
+    from epsinas.files.whole import atomic
 
     if file is None:
         yield sys.stdout

@@ -7,3 +7,8 @@ class InputError(ValueError):
     The message is a single line that names the file, key, row or argument, what was found and what was
     expected. The command line and the workflow's scripts print it without a stack trace and exit with 2.
     """
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """Return an error's message, or its kind where it has none, as one line of at most `limit` characters."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:limit]

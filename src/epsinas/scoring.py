@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.metric import check_zeros, compare, epsilon
-from epsinas.rounding import Deviations, Normalised, Scored, normalised, score_normalised
+from epsinas.metrics.epsilon import check_zeros, compare, epsilon
+from epsinas.metrics.rounding import Deviations, Normalised, Scored, normalised, score_normalised
 from epsinas.spaces import NasBenchNLP, Space
 
 if TYPE_CHECKING:
     import torch
 
-    from epsinas.engines.lumped import Node
-    from epsinas.text import TokenBatch
+    from epsinas.engines.images.lumped import Node
+    from epsinas.engines.sequences.batches import TokenBatch
 
 ENGINES = ("lumped", "full-width")
 _CHUNK = 16
@@ -31,7 +31,7 @@ _CHUNK = 16
 class Engine(Protocol):
     """Something that gives a network's outputs on its batch under a constant weight.
 
-    `estimates_rounding` says whether `epsinas.rounding` can tell from the outputs how far rounding limits a score. It
+    `estimates_rounding` says whether `epsinas.metrics.rounding` can tell from the outputs how far rounding limits a score. It
     cannot for images: behind the last ReLU many outputs are 0 by right, and rounding happens in the layers before.
     """
 
@@ -42,12 +42,12 @@ class Engine(Protocol):
 
 
 class LumpedEngine:
-    """Outputs by the lumped interpreter; see `epsinas.engines.lumped`."""
+    """Outputs by the lumped interpreter; see `epsinas.engines.images.lumped`."""
 
     estimates_rounding = False
 
     def __init__(self, space: Space, batch: np.ndarray, precision: str):
-        from epsinas.engines import lumped
+        from epsinas.engines.images import lumped
 
         self._space, self._image = space, batch.shape[1:]
         self._lumped = lumped.Lumped(batch, precision)
@@ -60,7 +60,7 @@ class LumpedEngine:
 @functools.lru_cache(maxsize=1)
 def _graph(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
     """Keep the last network's graph, for other weights and for other batches of the same shape."""
-    from epsinas.engines import lumped
+    from epsinas.engines.images import lumped
 
     return lumped.build(space, architecture, image)
 
@@ -88,8 +88,8 @@ class FullWidthEngine:
         """Return one output for each image."""
         import torch
 
-        from epsinas.engines.full_width import FullWidthNetwork
-        from epsinas.initialisers import constant
+        from epsinas.engines.images.full_width import FullWidthNetwork
+        from epsinas.engines.images.initialisers import constant
 
         with torch.no_grad():
             network = FullWidthNetwork(
@@ -114,7 +114,7 @@ def engine(name: str, space: Space | NasBenchNLP, batch: np.ndarray | TokenBatch
     if name not in ENGINES:
         raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
     if isinstance(space, NasBenchNLP):
-        from epsinas import recurrent_scoring
+        from epsinas.engines.sequences import family as recurrent_scoring
 
         return recurrent_scoring.engine(name, space, batch, precision)
     check_batch(batch)
@@ -184,7 +184,7 @@ def score_pairs(
 
 
 class Scores(NamedTuple):
-    """Scores, NaN for none, and estimates of their relative error by rounding (see `epsinas.rounding`).
+    """Scores, NaN for none, and estimates of their relative error by rounding (see `epsinas.metrics.rounding`).
 
     There are estimates for recurrent networks only; for others they are NaN.
     """
@@ -212,11 +212,11 @@ def score_architectures(
         space: the search space.
         architectures: architecture strings.
         batch: images (N, C, H, W), float32 or float64, already normalised, finite; H and W multiples of 4. For
-            recurrent networks, an `epsinas.text.TokenBatch`.
+            recurrent networks, an `epsinas.engines.sequences.batches.TokenBatch`.
         weights: (low, high), or a sequence of such pairs.
         engine: `lumped` (exact reduction, hundreds of times faster) or `full-width` (torch).
         precision: `single` (float32, as published), `double`, or `extended` (lumped only).
-        zeros: see `epsinas.metric.epsilon`.
+        zeros: see `epsinas.metrics.epsilon.epsilon`.
         jobs: processes to use.
         progress: called with the number of architectures done since the last call.
 
@@ -244,7 +244,7 @@ def score_with_errors(
 
     Returns:
         Scores and errors, both as `score_architectures` returns scores. A score whose error is above
-        `epsinas.rounding.LIMIT` is limited by rounding; see `epsinas.rounding.Scored` for networks without one.
+        `epsinas.metrics.rounding.LIMIT` is limited by rounding; see `epsinas.metrics.rounding.Scored` for networks without one.
     """
     single = len(weights) == 2 and all(np.isscalar(weight) for weight in weights)
     pairs = [tuple(weights)] if single else [tuple(pair) for pair in weights]
@@ -277,7 +277,8 @@ def distinct(space: Space | NasBenchNLP, architectures: Sequence[str]) -> tuple[
     Raises:
         InputError: an architecture is malformed; the message gives its position from 1.
     """
-    from epsinas.engines import lumped, recurrent
+    from epsinas.engines.images import lumped
+    from epsinas.engines.sequences import lumped as recurrent
 
     identity = recurrent.identity if isinstance(space, NasBenchNLP) else lumped.identity
     seen: dict[bytes, int] = {}
@@ -337,7 +338,7 @@ def score(
         model: maps the batch to a tensor, or to a tuple whose first element is taken.
         batch: what the model takes; floating-point batches must be finite.
         weights: (low, high), positive.
-        zeros: see `epsinas.metric.epsilon`.
+        zeros: see `epsinas.metrics.epsilon.epsilon`.
 
     Returns:
         The score, NaN where the outputs are constant or not finite.
@@ -347,7 +348,7 @@ def score(
     """
     import torch
 
-    from epsinas.initialisers import fill
+    from epsinas.engines.images.initialisers import fill
 
     check_weights(weights)
     if torch.is_floating_point(batch) and not torch.isfinite(batch).all():

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
 from epsinas.scoring import score_architectures
 from epsinas.spaces import NasBenchNLP, Space
-from epsinas.text import TokenBatch
 
 EXPONENTS = tuple(range(-7, 1))
 """Powers of ten that are tried."""

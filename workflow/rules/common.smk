@@ -5,9 +5,9 @@ import re
 
 from snakemake.exceptions import WorkflowError
 
-from epsinas.batches import DETERMINISTIC
+from epsinas.engines.images.batches import DETERMINISTIC
 from epsinas.errors import InputError
-from epsinas.studies import read_study
+from epsinas.study.config import read_study
 
 try:
     config = read_study(config, workflow.source_path("../schemas/study.schema.yaml"))

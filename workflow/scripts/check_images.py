@@ -4,7 +4,7 @@ from pathlib import Path
 
 from job import job
 
-from epsinas.retrieval import take
+from epsinas.sources.retrieval import take
 
 with job(snakemake):
     provenance = take(snakemake.input[0], snakemake.output.file)

@@ -1,8 +1,8 @@
 from job import job
 
-from epsinas.schemas import write_architectures
+from epsinas.files.tables import write_architectures
 from epsinas.spaces import space
-from epsinas.training import choose
+from epsinas.training.fit import choose
 
 with job(snakemake):
     write_architectures(

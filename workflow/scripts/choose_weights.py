@@ -1,8 +1,8 @@
 import numpy as np
 from job import job
 
-from epsinas.draws import read_draws
-from epsinas.schemas import write_csv
+from epsinas.engines.draws import read_draws
+from epsinas.files.tables import write_csv
 from epsinas.spaces import space
 from epsinas.weights import choose_weights
 

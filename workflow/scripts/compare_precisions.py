@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.schemas import read_scores, write_csv
-from epsinas.tables import rounding_table
+from epsinas.evaluation.runs import rounding_table
+from epsinas.files.tables import read_scores, write_csv
 
 with job(snakemake):
     scores = pd.concat([read_scores(path) for path in snakemake.input])

@@ -1,7 +1,7 @@
 import pandas as pd
 from job import job
 
-from epsinas.schemas import write_csv
+from epsinas.files.tables import write_csv
 from epsinas.weights import compare_weights
 
 with job(snakemake):

@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.networks import coverage
-from epsinas.schemas import read_architectures, read_scores, write_csv
+from epsinas.files.tables import read_architectures, read_scores, write_csv
+from epsinas.study.networks import coverage
 
 with job(snakemake):
     params, names = snakemake.params, snakemake.input

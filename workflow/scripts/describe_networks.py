@@ -1,8 +1,8 @@
 from job import job
 
-from epsinas.networks import describe
-from epsinas.schemas import read_architectures, write_architectures
+from epsinas.files.tables import read_architectures, write_architectures
 from epsinas.spaces import space
+from epsinas.study.networks import describe
 
 with job(snakemake):
     named = space(snakemake.wildcards.space, **snakemake.params.skeleton)

@@ -1,9 +1,9 @@
 from job import job
 
-from epsinas.figures import distributions, save
-from epsinas.networks import first_draw
-from epsinas.schemas import read_scores
-from epsinas.tables import panel_title
+from epsinas.evaluation.runs import panel_title
+from epsinas.files.tables import read_scores
+from epsinas.paper.drawing import distributions, save
+from epsinas.study.networks import first_draw
 
 with job(snakemake):
     titles = [panel_title(space, dataset, several=True) for space, dataset in snakemake.params.panels]

@@ -1,10 +1,10 @@
 import pandas as pd
 from job import job
 
-from epsinas.figures import save, scatter
-from epsinas.networks import first_draw
-from epsinas.schemas import read_architectures, read_performance, read_scores
-from epsinas.tables import panel_title, performance_label, performance_of
+from epsinas.evaluation.runs import panel_title, performance_label, performance_of
+from epsinas.files.tables import read_architectures, read_performance, read_scores
+from epsinas.paper.drawing import save, scatter
+from epsinas.study.networks import first_draw
 
 with job(snakemake):
     rows, names = snakemake.params.rows, snakemake.input

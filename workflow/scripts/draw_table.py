@@ -1,7 +1,7 @@
 import pandas as pd
 from job import job
 
-from epsinas import figures
+from epsinas.paper import drawing as figures
 
 with job(snakemake):
     draw = getattr(figures, snakemake.params.kind)

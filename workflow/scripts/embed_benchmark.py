@@ -3,9 +3,9 @@ from pathlib import Path
 import pandas as pd
 from job import job
 
-from epsinas.embedded import embed
-from epsinas.provenance import describe_run
-from epsinas.schemas import TRAINING, read_architectures, read_table
+from epsinas.files.tables import TRAINING, read_architectures, read_table
+from epsinas.sources.embedded import embed
+from epsinas.study.provenance import describe_run
 
 with job(snakemake):
     outcomes = pd.concat([read_table(path, TRAINING) for path in snakemake.input.chunks])

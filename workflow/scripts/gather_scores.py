@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.networks import gather
-from epsinas.schemas import read_architectures, read_scores, write_scores
+from epsinas.files.tables import read_architectures, read_scores, write_scores
+from epsinas.study.networks import gather
 
 with job(snakemake):
     wildcards = snakemake.wildcards

@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.schemas import TRAINING, read_architectures, read_table, write_performance
-from epsinas.training import performance_table
+from epsinas.files.tables import TRAINING, read_architectures, read_table, write_performance
+from epsinas.training.fit import performance_table
 
 with job(snakemake):
     outcomes = pd.concat([read_table(path, TRAINING) for path in snakemake.input.chunks])

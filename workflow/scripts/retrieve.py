@@ -4,7 +4,7 @@ from pathlib import Path
 
 from job import job
 
-from epsinas.retrieval import retrieve
+from epsinas.sources.retrieval import retrieve
 
 with job(snakemake):
     provenance = retrieve(

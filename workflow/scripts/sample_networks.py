@@ -1,9 +1,9 @@
 import numpy as np
 from job import job
 
-from epsinas.networks import sample_table
-from epsinas.schemas import write_architectures
+from epsinas.files.tables import write_architectures
 from epsinas.spaces import space
+from epsinas.study.networks import sample_table
 
 with job(snakemake):
     params = snakemake.params

@@ -4,10 +4,10 @@ import pandas as pd
 from job import job
 from tqdm import tqdm
 
-from epsinas.draws import read_draws
-from epsinas.networks import chunk, score_draws
-from epsinas.schemas import read_architectures, write_scores
+from epsinas.engines.draws import read_draws
+from epsinas.files.tables import read_architectures, write_scores
 from epsinas.spaces import space
+from epsinas.study.networks import chunk, score_draws
 from epsinas.weights import chosen_pair
 
 with job(snakemake):

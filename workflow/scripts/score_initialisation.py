@@ -4,10 +4,10 @@ import torch
 from job import job
 from tqdm import tqdm
 
-from epsinas.draws import read_draws
-from epsinas.engines.full_width import keep_freed_memory
-from epsinas.initialisation import sample_networks, score_sample
-from epsinas.schemas import INITIALISED, read_architectures, write_table
+from epsinas.engines.draws import read_draws
+from epsinas.engines.images.full_width import keep_freed_memory
+from epsinas.files.tables import INITIALISED, read_architectures, write_table
+from epsinas.metrics.random_pair import sample_networks, score_sample
 from epsinas.spaces import space
 
 with job(snakemake):

@@ -1,10 +1,10 @@
 import pandas as pd
 from job import job
 
-from epsinas.comparison import search_table
-from epsinas.networks import first_draw
-from epsinas.schemas import read_architectures, read_performance, read_scores, write_csv
+from epsinas.files.tables import read_architectures, read_performance, read_scores, write_csv
+from epsinas.paper.pool import search_table
 from epsinas.spaces import space
+from epsinas.study.networks import first_draw
 
 with job(snakemake):
     params = snakemake.params

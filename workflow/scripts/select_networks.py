@@ -1,9 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas import comparison
-from epsinas.networks import first_draw
-from epsinas.schemas import (
+from epsinas.evaluation.runs import performances
+from epsinas.files.tables import (
     read_architectures,
     read_performance,
     read_published_scores,
@@ -11,8 +10,9 @@ from epsinas.schemas import (
     read_training_cost,
     write_csv,
 )
+from epsinas.paper import pool as comparison
 from epsinas.spaces import space
-from epsinas.tables import performances
+from epsinas.study.networks import first_draw
 
 with job(snakemake):
     params, selection = snakemake.params, snakemake.params.selection

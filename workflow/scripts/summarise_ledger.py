@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.ledger import summarise
-from epsinas.schemas import write_csv
+from epsinas.files.tables import write_csv
+from epsinas.paper.ledger import summarise
 
 with job(snakemake):
     counts = summarise(pd.read_csv(snakemake.input.ledger))

@@ -1,9 +1,9 @@
 import numpy as np
 from job import job
 
-from epsinas.ledger import with_published_shares
-from epsinas.schemas import read_performance, read_scores, write_csv
-from epsinas.tables import evaluate_draws
+from epsinas.evaluation.runs import evaluate_draws
+from epsinas.files.tables import read_performance, read_scores, write_csv
+from epsinas.paper.ledger import with_published_shares
 
 with job(snakemake):
     params = snakemake.params

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 from job import job
 
-from epsinas.initialisation import evaluate_initialisations, initialisation_table
-from epsinas.schemas import INITIALISED, read_performance, read_table, write_csv
+from epsinas.files.tables import INITIALISED, read_performance, read_table, write_csv
+from epsinas.metrics.random_pair import evaluate_initialisations, initialisation_table
 
 with job(snakemake):
     scores = pd.concat([read_table(path, INITIALISED) for path in snakemake.input.scores])

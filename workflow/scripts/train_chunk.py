@@ -4,9 +4,10 @@ import numpy as np
 from job import job
 from tqdm import tqdm
 
-from epsinas.schemas import TRAINING, read_architectures, read_images, write_table
+from epsinas.files.images import read_images
+from epsinas.files.tables import TRAINING, read_architectures, write_table
 from epsinas.spaces import space
-from epsinas.training import Recipe, prepare, split, train_networks
+from epsinas.training.fit import Recipe, prepare, split, train_networks
 
 with job(snakemake):
     train = snakemake.params.train

@@ -1,8 +1,8 @@
 import pandas as pd
 from job import job
 
-from epsinas.ledger import ledger
-from epsinas.schemas import write_csv
+from epsinas.files.tables import write_csv
+from epsinas.paper.ledger import ledger
 
 with job(snakemake):
     tables = zip(snakemake.params.numbers, snakemake.input, strict=True)

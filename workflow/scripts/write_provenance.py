@@ -3,7 +3,7 @@ from pathlib import Path
 
 from job import job
 
-from epsinas.provenance import describe_run
+from epsinas.study.provenance import describe_run
 
 with job(snakemake):
     record = describe_run(Path(snakemake.params.folder), snakemake.params.config, snakemake.params.command)

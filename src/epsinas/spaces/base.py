@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from epsinas.operations import Operations, Tensor
+from epsinas.spaces.operations import Operations, Tensor
 
 
 class Space(Protocol):

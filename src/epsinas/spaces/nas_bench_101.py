@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.operations import Operations, Tensor
+from epsinas.spaces.operations import Operations, Tensor
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """What an interior vertex can do, in the order of the benchmark's labels."""

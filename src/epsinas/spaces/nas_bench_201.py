@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.operations import Operations, Tensor
+from epsinas.spaces.operations import Operations, Tensor
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = tuple((source, target) for target in range(1, 4) for source in range(target))

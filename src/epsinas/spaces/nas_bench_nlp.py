@@ -18,7 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from epsinas.errors import InputError
-from epsinas.recurrent_operations import RecurrentOperations, Tensor
+from epsinas.spaces.operations import RecurrentOperations, Tensor
 
 ARITY = {
     "linear": (1, 3),

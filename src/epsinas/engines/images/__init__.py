@@ -1,0 +1,1 @@
+"""Interpreters of convolutional networks over image batches."""

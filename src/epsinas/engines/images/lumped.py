@@ -1,0 +1,458 @@
+"""The lumped interpreter: one map per class of identical channels, on an interned expression graph.
+
+With every weight equal to w and every bias 0, all output channels of a convolution, linear layer or batch
+normalisation are identical, so a tensor of C channels is a short run-length list of (map, count). A convolution
+is w times the sum of its window over all input channels; a batch normalisation over identical channels is that of
+one map. This is exact: only the order of floating-point additions differs from the full-width network.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from epsinas.engines.images import kernels
+from epsinas.errors import InputError
+from epsinas.spaces import Space
+from epsinas.spaces.operations import BATCH_NORM_EPSILON, output_size, padding
+
+PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
+"""The dtype of maps in each precision; `extended` carries a power of two beside each map."""
+
+
+_WINDOWS = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 2))
+"""Kernels and strides that `kernels` has."""
+
+
+class Node:
+    """An expression: an operation, its attributes and its inputs. Nodes of one graph are equal iff identical."""
+
+    __slots__ = ("attributes", "digest", "inputs", "operation", "size")
+
+    def __init__(
+        self, operation: str, attributes: tuple, inputs: tuple["Node", ...], size: tuple[int, int], digest: bytes
+    ):
+        self.operation, self.attributes, self.inputs = operation, attributes, inputs
+        self.size, self.digest = size, digest
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether this is the empty sum."""
+        return self.operation == "sum" and not self.inputs
+
+
+Runs = tuple[tuple[Node, int], ...]
+"""A lumped tensor: maps and the number of consecutive channels that each stands for."""
+
+
+class Graph:
+    """Operations on lumped tensors that build the expression graph, each expression once.
+
+    Sums are sorted by a digest of their inputs' structure, so that the graph, and with it every rounding, depends
+    neither on the order in which a description adds nor on what else the graph holds.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[tuple, Node] = {}
+
+    def input(self, channels: int, height: int, width: int) -> Runs:
+        """Return images: every channel its own map."""
+        return tuple((self._node("channel", (channel,), (), (height, width)), 1) for channel in range(channels))
+
+    def conv(self, x: Runs, channels: int, kernel: int, stride: int = 1) -> Runs:
+        """Sum the channels, then the window; all output channels are the same."""
+        total = self._sum(x)
+        return ((self._windowed("conv", total, kernel, stride), channels),)
+
+    def batch_norm(self, x: Runs) -> Runs:
+        """Normalise each map."""
+        return tuple((self._absorbing("batch_norm", node), count) for node, count in x)
+
+    def relu(self, x: Runs) -> Runs:
+        """Rectify each map."""
+        return tuple((self._absorbing("relu", node), count) for node, count in x)
+
+    def avg_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
+        """Average each map over windows."""
+        return tuple((self._windowed("avg_pool", node, kernel, stride), count) for node, count in x)
+
+    def max_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
+        """Take the maximum of each map over windows."""
+        return tuple((self._windowed("max_pool", node, kernel, stride), count) for node, count in x)
+
+    def add(self, xs: Sequence[Runs]) -> Runs:
+        """Add maps over the common refinement of the runs."""
+        result = []
+        remaining = [list(x) for x in xs]
+        while remaining[0]:
+            count = min(runs[0][1] for runs in remaining)
+            result.append((self._sum([(runs[0][0], 1) for runs in remaining]), count))
+            remaining = [
+                ([(runs[0][0], runs[0][1] - count)] if runs[0][1] > count else []) + runs[1:] for runs in remaining
+            ]
+        return _joined(result)
+
+    def concat(self, xs: Sequence[Runs]) -> Runs:
+        """Put the runs one after the other."""
+        return _joined([run for x in xs for run in x])
+
+    def truncate(self, x: Runs, channels: int) -> Runs:
+        """Keep the first runs."""
+        kept, left = [], channels
+        for node, count in x:
+            if left > 0:
+                kept.append((node, min(count, left)))
+            left -= count
+        return tuple(kept)
+
+    def zeros(self, x: Runs) -> Runs:
+        """Return the empty sum."""
+        return ((self._zero(x[0][0].size), sum(count for _, count in x)),)
+
+    def global_avg_pool(self, x: Runs) -> Runs:
+        """Average each map over the image."""
+        return tuple((self._absorbing("mean", node, (1, 1)), count) for node, count in x)
+
+    def linear(self, x: Runs, features: int) -> Runs:
+        """Sum the features; all outputs are the same."""
+        counts: dict[Node, int] = {}
+        for node, count in x:
+            if not node.is_zero:
+                counts[node] = counts.get(node, 0) + count
+        if not counts:
+            return ((self._zero((1, 1)), features),)
+        ordered = sorted(counts, key=lambda node: node.digest)
+        return ((self._node("linear", tuple(counts[node] for node in ordered), tuple(ordered), (1, 1)), features),)
+
+    def stages(self, xs: Sequence[tuple[Node, int]]) -> Node:
+        """Return a node that holds these maps in order; it has an identity, but no value."""
+        return self._node("stages", (), tuple(node for node, _ in xs), (1, 1))
+
+    def _sum(self, terms: Sequence[tuple[Node, int]]) -> Node:
+        """Return the sum of maps with multiplicities; nested sums are opened, equal maps joined."""
+        counts: dict[Node, int] = {}
+        for node, count in terms:
+            opened = zip(node.inputs, node.attributes, strict=True) if node.operation == "sum" else ((node, 1),)
+            for inner, multiplicity in opened:
+                counts[inner] = counts.get(inner, 0) + count * multiplicity
+        if list(counts.values()) == [1]:
+            return next(iter(counts))
+        ordered = sorted(counts, key=lambda node: node.digest)
+        return self._node("sum", tuple(counts[node] for node in ordered), tuple(ordered), terms[0][0].size)
+
+    def _windowed(self, operation: str, x: Node, kernel: int, stride: int) -> Node:
+        """Apply an operation over windows that maps zero to zero."""
+        if (kernel, stride) not in _WINDOWS:
+            raise NotImplementedError(f"window of {kernel}x{kernel} with stride {stride}")
+        size = (output_size(x.size[0], kernel, stride), output_size(x.size[1], kernel, stride))
+        return self._zero(size) if x.is_zero else self._node(operation, (kernel, stride), (x,), size)
+
+    def _absorbing(self, operation: str, x: Node, size: tuple[int, int] | None = None) -> Node:
+        """Apply an operation that maps zero to zero."""
+        size = size or x.size
+        return self._zero(size) if x.is_zero else self._node(operation, (), (x,), size)
+
+    def _zero(self, size: tuple[int, int]) -> Node:
+        return self._node("sum", (), (), size)
+
+    def _node(self, operation: str, attributes: tuple, inputs: tuple[Node, ...], size: tuple[int, int]) -> Node:
+        key = (operation, attributes, inputs, size)
+        node = self.nodes.get(key)
+        if node is None:
+            content = repr((operation, attributes, size)).encode() + b"".join(inner.digest for inner in inputs)
+            digest = hashlib.blake2b(content, digest_size=16).digest()
+            node = self.nodes[key] = Node(operation, attributes, inputs, size, digest)
+        return node
+
+
+def _joined(runs: Sequence[tuple[Node, int]]) -> Runs:
+    """Make one run of neighbours with the same map."""
+    result: list[tuple[Node, int]] = []
+    for node, count in runs:
+        if result and result[-1][0] is node:
+            count += result.pop()[1]
+        result.append((node, count))
+    return tuple(result)
+
+
+def cell(space: Space, architecture: str, graph: Graph) -> Node:
+    """Return a node, in the given graph, that says what one cell makes of an input of one map.
+
+    It is the output map if there is one. Otherwise it holds the maps and how many channels each of them has in
+    the cells of every stage: what follows a cell looks at every map by itself and adds channels up, and cells
+    whose channels are divided differently are different functions.
+    """
+    ((x, _),) = graph.input(1, 8, 8)
+    outputs: list[tuple[Node, int]] = []
+    for channels in space.widths:
+        output = space.cell(graph, architecture, ((x, channels),), channels)
+        if len(output) == 1:
+            return output[0][0]
+        outputs += graph.linear(graph.global_avg_pool(output), 1)
+    return graph.stages(outputs)
+
+
+def identity(space: Space, architecture: str) -> bytes:
+    """Return a digest of the cell's graph: networks of one space with equal digests are the same function."""
+    return cell(space, architecture, Graph()).digest
+
+
+def build(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
+    """Return the output node of one network in a graph of its own, for images of (channels, height, width)."""
+    graph = Graph()
+    ((output, _),) = space.network(graph, architecture, graph.input(*image))
+    return output
+
+
+View = tuple[int, int, int, int, int]
+"""What is made of a stored map on the fly: rectify, mode, kernel, stride, padding (see `kernels`)."""
+
+_PLAIN: View = (0, kernels.SUM, 1, 1, 0)
+_RECTIFIED: View = (1, kernels.SUM, 1, 1, 0)
+
+
+class Field:
+    """A stored map in the layout of `kernels`, and the mean and variance of those of its views that were asked.
+
+    Args:
+        array: the map.
+        spares: receives the array when the field is no longer used. Fresh memory costs more than the arithmetic.
+    """
+
+    __slots__ = ("array", "moments", "spares")
+
+    def __init__(self, array: np.ndarray, spares: list[np.ndarray] | None = None):
+        self.array, self.spares = array, spares
+        self.moments: dict[View, tuple[float, float]] = {}
+
+    def __del__(self) -> None:
+        if self.spares is not None:
+            self.spares.append(self.array)
+
+
+@dataclass(eq=False)
+class Form:
+    """An unstored map: `2**exponent * (sum of coefficient * view(field) + constant)`; without terms it is zero.
+
+    Convolution, batch normalisation and sums change the coefficients only; pixels are touched when a form is
+    stored, because a layer needs more than a view of one field.
+    """
+
+    terms: tuple[tuple[float, View, Field], ...] = ()
+    constant: float = 0.0
+    exponent: int = 0
+
+    def scaled(self, factor: float, exponent: int = 0) -> "Form":
+        """Return the product with `factor * 2**exponent`."""
+        terms = tuple((coefficient * factor, view, stored) for coefficient, view, stored in self.terms)
+        return Form(terms, self.constant * factor, self.exponent + exponent)
+
+
+ZERO = Form()
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A network's outputs for a batch: `values * 2**exponent`, values (N,) of the precision's dtype.
+
+    All logits are equal, so there is one entry for each image. Only `extended` has an exponent other than 0.
+    """
+
+    values: np.ndarray
+    exponent: int = 0
+
+
+class Lumped:
+    """Evaluates graphs on one batch of images.
+
+    Args:
+        batch: (N, C, H, W), any floating dtype, finite.
+        precision: `single` is float32, under- and overflowing as in the published experiments, `double` is
+            float64, `extended` is float64 with a power of two beside each map: nothing under- or overflows.
+
+    Raises:
+        InputError: unknown precision.
+    """
+
+    def __init__(self, batch: np.ndarray, precision: str = "single"):
+        if precision not in PRECISIONS:
+            raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
+        self.dtype = np.dtype(PRECISIONS[precision])
+        self.extended = precision == "extended"
+        self.lanes = lanes(len(batch))
+        self.blocks = len(batch) // self.lanes
+        self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self.channels = [Field(self._interleave(images)) for images in batch.swapaxes(0, 1)]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def outputs(self, output: Node, weight: float) -> Outputs:
+        """Return a network's outputs when every weight is `weight` and every bias 0."""
+        values: dict[Node, Form | Outputs] = {}
+        order, uses = schedule(output)
+        for node in order:
+            inputs = [values[inner] for inner in node.inputs]
+            values[node] = getattr(self, "_" + node.operation)(node, inputs, weight)
+            for inner in node.inputs:
+                uses[inner] -= 1
+                if not uses[inner]:
+                    del values[inner]
+        result = values[output]
+        return result if isinstance(result, Outputs) else self._constant_outputs()
+
+    # One method for each operation of the graph: the node, its inputs' values, the weight.
+
+    def _channel(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        return Form(((1.0, _PLAIN, self.channels[node.attributes[0]]),))
+
+    def _sum(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        exponent = max((form.exponent for form in inputs if form.terms), default=0)
+        joined: dict[tuple[View, Field], float] = {}
+        constant = 0.0
+        for form, count in zip(inputs, node.attributes, strict=True):
+            factor = math.ldexp(count, form.exponent - exponent) if form.terms else 0.0
+            constant += form.constant * factor
+            for coefficient, view, stored in form.terms:
+                joined[view, stored] = joined.get((view, stored), 0.0) + coefficient * factor
+        return Form(tuple((coefficient, *key) for key, coefficient in joined.items()), constant, exponent)
+
+    def _conv(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        form = self._weighted(inputs[0], weight)
+        return form if node.attributes == (1, 1) else self._window(form, kernels.SUM, node)
+
+    def _avg_pool(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        return self._window(inputs[0], kernels.MEAN, node)
+
+    def _max_pool(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        return self._window(inputs[0], kernels.MAX, node)
+
+    def _window(self, form: Form, mode: int, node: Node) -> Form:
+        """Sum, average or take the maximum over windows: a view, if the input is an unwindowed view of one field."""
+        if not form.terms:
+            return ZERO
+        is_view = len(form.terms) == 1 and form.terms[0][1] in (_PLAIN, _RECTIFIED)
+        # Zero padding pads the map and not the form, so a constant may only pass where padding does not count.
+        passes = form.constant == 0 if mode == kernels.SUM else mode == kernels.MEAN or form.terms[0][0] > 0
+        if not (is_view and passes):
+            self._store(form, node.inputs[0].size)
+            if not form.terms:
+                return ZERO
+        (coefficient, view, stored) = form.terms[0]
+        kernel, stride = node.attributes
+        window = (view[0], mode, kernel, stride, padding(kernel))
+        return Form(((coefficient, window, stored),), form.constant, form.exponent)
+
+    def _relu(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        form = self._store(inputs[0], node.size)
+        return Form(((1.0, _RECTIFIED, form.terms[0][2]),), 0.0, form.exponent) if form.terms else ZERO
+
+    def _batch_norm(self, node: Node, inputs: list[Form], weight: float) -> Form:
+        form = inputs[0] if len(inputs[0].terms) == 1 else self._store(inputs[0], node.size)
+        if not form.terms:
+            return ZERO
+        coefficient, view, stored = form.terms[0]
+        if view not in stored.moments:
+            stored.moments[view] = kernels.moments(stored.array, view, *node.size, self.lanes)
+        mean, variance = stored.moments[view]
+        # For 2**e * (c * v + constant) the factor of v is 2**e * w * c / sqrt(4**e * c**2 * variance + eps); a
+        # positive e is divided out of the root, so that neither power can overflow.
+        below = min(form.exponent, 0)
+        spread = math.ldexp(coefficient * coefficient * variance, 2 * below)
+        slack = math.ldexp(BATCH_NORM_EPSILON, 2 * (below - form.exponent))
+        # Both vanish for a constant map far above 1, of which nothing remains.
+        factor = coefficient / math.sqrt(spread + slack) if spread + slack else 0.0
+        return self._weighted(Form(((factor, view, stored),), -factor * mean, below), weight)
+
+    def _mean(self, node: Node, inputs: list[Form], weight: float) -> Outputs:
+        form = inputs[0]
+        if len(form.terms) != 1 or form.terms[0][1] not in (_PLAIN, _RECTIFIED):
+            self._store(form, node.inputs[0].size)
+        if not form.terms:
+            return self._constant_outputs()
+        coefficient, view, stored = form.terms[0]
+        maps = stored.array.reshape(self.blocks, -1, self.lanes)
+        values = (np.maximum(maps, 0) if view == _RECTIFIED else maps).mean(axis=1, dtype=np.float64).ravel()
+        return Outputs((coefficient * values + form.constant).astype(self.dtype), form.exponent)
+
+    def _linear(self, node: Node, inputs: list[Outputs], weight: float) -> Outputs:
+        exponent = max(term.exponent for term in inputs)
+        total = sum(
+            count * np.ldexp(term.values, term.exponent - exponent)
+            for term, count in zip(inputs, node.attributes, strict=True)
+        )
+        mantissa, power = math.frexp(weight) if self.extended else (weight, 0)
+        return Outputs(total * self.dtype.type(mantissa), exponent + power)
+
+    def _store(self, form: Form, size: tuple[int, int]) -> Form:
+        """Compute a form's pixels and make it, in place, the plain view of a new field, or zero; return it."""
+        if not form.terms or (form.terms[0][:2] == (1.0, _PLAIN) and len(form.terms) == 1 and not form.constant):
+            return form
+        shape = (self.blocks, size[0], size[1] * self.lanes)
+        spares = self.spares.setdefault(shape, [])
+        out = spares.pop() if spares else kernels.empty(shape, self.dtype)
+        constant = self.dtype.type(form.constant)
+        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
+        for done in range(0, len(form.terms), _ARITY):
+            now = form.terms[done : done + _ARITY]
+            arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
+            views = np.array([view for _, view, _ in now])
+            coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
+            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        if self.extended and abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
+            np.ldexp(out, -shift, out=out)
+            form.exponent += shift
+        stored = Field(out, spares)
+        form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
+        form.constant = 0.0
+        return form
+
+    def _weighted(self, form: Form, weight: float) -> Form:
+        """Multiply by the weight; in extended precision, move powers of two into the exponent."""
+        if not self.extended or not form.terms:
+            return form.scaled(weight)
+        form = form.scaled(*math.frexp(weight))
+        shift = math.frexp(max(abs(coefficient) for coefficient, _, _ in form.terms))[1]
+        return form.scaled(math.ldexp(1.0, -shift), shift)
+
+    def _constant_outputs(self) -> Outputs:
+        return Outputs(np.zeros(self.blocks * self.lanes, self.dtype))
+
+    def _interleave(self, images: np.ndarray) -> np.ndarray:
+        """Bring one channel (N, H, W) into the layout of `kernels`."""
+        _, height, width = images.shape
+        blocks = images.reshape(self.blocks, self.lanes, height, width).transpose(0, 2, 3, 1)
+        array = kernels.empty(blocks.shape, self.dtype)
+        array[...] = blocks
+        return array.reshape(self.blocks, height, width * self.lanes)
+
+
+_ARITY = 4
+"""How many maps `kernels.combine` takes at once."""
+
+_SLACK = 64
+"""Powers of two by which an extended map may be off 1 before it is rescaled."""
+
+
+def lanes(images: int) -> int:
+    """Return how many images share a block: the smallest divisor of `images` that is 32 or more, or all of them."""
+    return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
+
+
+def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
+    """Order the nodes that `output` needs, inputs first, and count the uses of each."""
+    order: list[Node] = []
+    uses: dict[Node, int] = {output: 1}
+    stack = [(output, iter(output.inputs))]
+    while stack:
+        node, inputs = stack[-1]
+        inner = next(inputs, None)
+        if inner is None:
+            order.append(node)
+            stack.pop()
+        elif inner in uses:
+            uses[inner] += 1
+        else:
+            uses[inner] = 1
+            stack.append((inner, iter(inner.inputs)))
+    return order, uses

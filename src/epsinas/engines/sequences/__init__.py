@@ -1,0 +1,1 @@
+"""Interpreters of recurrent networks over batches of token sequences."""

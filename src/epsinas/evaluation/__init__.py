@@ -1,0 +1,1 @@
+"""How well scores rank trained networks, and what searches find with them."""

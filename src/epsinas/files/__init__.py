@@ -1,0 +1,1 @@
+"""The files that go from one stage to the next."""

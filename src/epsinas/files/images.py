@@ -1,0 +1,85 @@
+"""Sets of images: `{dataset}.npz`."""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from epsinas.errors import InputError, one_line
+from epsinas.files.whole import atomic, existing
+
+
+class Images(NamedTuple):
+    """A set of images: uint8 (N, H, W, 1 or 3), their classes, int16 (N,), and where they come from."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    source: str
+
+
+def read_images(path: str | Path) -> Images:
+    """Read `{dataset}.npz`, a set of images.
+
+    Arrays: `images` uint8 (N, H, W, C) with C = 1 or 3 channels, `labels` int16 (N,), classes counted from 0,
+    and `source`, one text that says where the images come from.
+    """
+    path = existing(path)
+    try:
+        # Opened here, since np.load leaves a file that it cannot read open.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: found a single array, expected images, labels and source (npz)")
+            with archive:
+                images, labels, source = (_array(archive, name, path) for name in Images._fields)
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable npz file: {one_line(error)}") from error
+    return _check_images(images, labels, source, path)
+
+
+def write_images(images: np.ndarray, labels: np.ndarray, source: str, path: str | Path) -> None:
+    """Check and write what `read_images` reads. The same arrays give the same bytes, on any machine."""
+    path = Path(path)
+    checked = _check_images(np.asarray(images), np.asarray(labels), np.asarray(source), path)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, value in checked._asdict().items():
+            # A fixed date and no compression, since both would differ from one machine to another.
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+
+
+def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+    if name not in archive:
+        raise InputError(f"{path}: array {name} is missing; found {', '.join(archive) or 'no arrays'}")
+    try:
+        return archive[name]
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: array {name} cannot be read: {one_line(error)}") from error
+
+
+def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, path: Path) -> Images:
+    """Return the arrays with the schema's types, or say what is wrong with them."""
+    if images.dtype != np.uint8:
+        raise InputError(f"{path}: array images: found dtype {images.dtype}, expected uint8 (0 to 255)")
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
+        raise InputError(
+            f"{path}: array images: found shape {images.shape}, expected (N, H, W, C) with 1 or 3 channels"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"{path}: array labels: found dtype {labels.dtype}, expected int16")
+    if labels.shape != images.shape[:1]:
+        raise InputError(
+            f"{path}: array labels: found shape {labels.shape}, expected ({len(images)},), one for each image"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int16).max))
+    if wrong.size:
+        found = labels[wrong[0]]
+        raise InputError(f"{path}: array labels: row {wrong[0]}: found {found}, expected a class from 0 to 32767")
+    if source.shape != () or source.dtype.kind != "U":
+        found = f"dtype {source.dtype} and shape {source.shape}"
+        raise InputError(f"{path}: array source: found {found}, expected a single text")
+    return Images(images, labels.astype(np.int16), str(source))

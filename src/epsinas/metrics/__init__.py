@@ -1,0 +1,1 @@
+"""Metrics: what gives a network a score without training it."""

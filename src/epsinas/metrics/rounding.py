@@ -1,0 +1,187 @@
+"""How far rounding limits a score, and scores of outputs that are known to more digits than one number has.
+
+Min-max normalisation magnifies the rounding of nearly constant outputs by their magnitude over their spread, and
+an entry that ties with the smallest one to rounding is masked or not by chance. Networks with small weights suffer
+from both, recurrent ones most.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from epsinas.metrics.epsilon import check_zeros, compare, normalise
+
+LIMIT = 1e-3
+"""A score is limited by rounding where its estimated relative error is larger than this."""
+
+ROUNDINGS = 8.0
+"""Roundings of the largest output that an entry is taken to be off by."""
+
+
+class Deviations(NamedTuple):
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+
+    steps: np.ndarray
+    sequences: np.ndarray
+
+
+class Scored(NamedTuple):
+    """A score, NaN for none, and an estimate of its relative error by rounding.
+
+    A network without a score has the error infinity where rounding may be the reason, that is where its outputs
+    under a weight are finite but constant, and 0 where they are not finite.
+    """
+
+    score: float
+    error: float
+
+    @property
+    def limited(self) -> bool:
+        """Whether rounding may change the score by more than LIMIT of it."""
+        return self.error > LIMIT
+
+
+class Normalised(NamedTuple):
+    """Min-max normalised outputs and one minus these, flattened, and by how much rounding may change each.
+
+    `exact` says that no entry has become 0 by rounding. `doubtful` marks the entries of which it is not known whether
+    they equal the smallest: by rounding, or because their difference may be below the range of float64.
+    """
+
+    values: np.ndarray
+    complements: np.ndarray
+    noise: np.ndarray | float
+    exact: bool
+    doubtful: np.ndarray
+
+
+def normalised(outputs: np.ndarray | Deviations) -> Normalised | Scored:
+    """Normalise outputs under one weight; constant or infinite ones give no score, and that is what is returned.
+
+    With u the roundoff of the outputs' dtype, m their largest magnitude and s their spread (maximum less minimum),
+    normalised entries are off by 8 u m / s. For `Deviations` it is 8 u times the entry or its distance from 1,
+    whichever is smaller.
+    """
+    found = _normalised_deviations(outputs) if isinstance(outputs, Deviations) else _normalised_array(outputs)
+    if found is not None:
+        return found
+    parts = outputs if isinstance(outputs, Deviations) else (outputs,)
+    return Scored(float("nan"), float("inf") if all(np.isfinite(part).all() for part in parts) else 0.0)
+
+
+def score(low: np.ndarray | Deviations, high: np.ndarray | Deviations, zeros: str = "masked") -> Scored:
+    """Compute the epsilon metric of a network's outputs under two weights, and estimate its rounding error.
+
+    See `normalised` and `score_normalised`.
+
+    Raises:
+        InputError: unknown `zeros`.
+    """
+    first, second = normalised(low), normalised(high)
+    if isinstance(first, Scored) or isinstance(second, Scored):
+        return first if isinstance(first, Scored) else second
+    return score_normalised(first, second, zeros)
+
+
+def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked") -> Scored:
+    """Compute the epsilon metric of a network's normalised outputs, and estimate its rounding error.
+
+    The score's relative error is estimated as the mean noise of both vectors over delta, their mean distance; if
+    zeros are masked, the share of entries not above the noise, beyond the smallest of each vector, is added, since
+    whether these are masked is chance.
+
+    Args:
+        first: of the outputs under the low weight.
+        second: of the outputs under the high weight, as many.
+        zeros: see `epsinas.metrics.epsilon.epsilon`.
+
+    Raises:
+        InputError: unknown `zeros`.
+    """
+    check_zeros(zeros)
+    exact = first.exact and second.exact
+    found = _compare(first, second, zeros) if exact else compare(first.values, second.values, zeros)
+    if np.isnan(found):
+        return Scored(found, float("inf"))
+    ties = _ties(first, second) / (2 * first.values.size) if zeros == "masked" else 0.0
+    distance = _distances(first, second).mean()
+    noise = np.mean(first.noise + second.noise)
+    return Scored(found, float(noise / distance + ties) if distance else float("inf"))
+
+
+def _ties(first: Normalised, second: Normalised) -> int:
+    """Count the entries that are masked, or not, by chance.
+
+    Differences below the range of float64 show where the other weight's outputs differ; what is equal under both
+    weights is taken to be equal.
+    """
+    if first.exact and second.exact:
+        pairs = ((first, second), (second, first))
+        return sum(np.count_nonzero(one.doubtful & (other.values != 0)) for one, other in pairs)
+    return sum(np.count_nonzero(vector.doubtful) - 1 for vector in (first, second))
+
+
+def _normalised_array(outputs: np.ndarray) -> Normalised | None:
+    values = normalise(outputs)
+    if values is None:
+        return None
+    wide = outputs.astype(np.float64)
+    # Scaled first, so that the widest outputs do not overflow in the difference.
+    noise = ROUNDINGS * np.finfo(outputs.dtype).eps / np.ptp(wide / np.abs(wide).max())
+    return Normalised(values, 1 - values, float(noise), exact=False, doubtful=values <= noise)
+
+
+def _normalised_deviations(outputs: Deviations) -> Normalised | None:
+    """Normalise by differences from the smallest and the largest entry, part by part."""
+    if not all(np.isfinite(part).all() for part in outputs):
+        return None
+    largest = max(np.abs(part).max() for part in outputs)
+    if largest == 0:
+        return None
+    shift = -int(np.frexp(largest)[1])
+    steps, sequences = (np.ldexp(part, shift) for part in outputs)
+    low, high = _extreme(steps, sequences, np.argmin), _extreme(steps, sequences, np.argmax)
+    spread = (steps[high[0]] - steps[low[0]]) + (sequences[high] - sequences[low])
+    if spread <= 0:
+        return None
+    above = (steps - steps[low[0]])[:, None] + (sequences - sequences[low])
+    below = (steps[high[0]] - steps)[:, None] + (sequences[high] - sequences)
+    values, complements = (np.maximum(part, 0.0).ravel() / spread for part in (above, below))
+    noise = ROUNDINGS * np.finfo(np.float64).eps * np.minimum(values, complements)
+    vanished = (values == 0) & (np.abs(outputs.sequences).ravel() < np.finfo(np.float64).tiny)
+    return Normalised(values, complements, noise, exact=True, doubtful=vanished)
+
+
+def _extreme(steps: np.ndarray, sequences: np.ndarray, choose) -> tuple[int, int]:
+    """Find the place of the smallest or largest sum of the parts; within a time step the second part decides."""
+    columns = choose(sequences, axis=1)
+    ends = sequences[np.arange(len(steps)), columns]
+    # Against the first time step that is nearest by rounded sums, differences by parts decide.
+    near = int(choose(steps + ends))
+    step = int(choose((steps - steps[near]) + (ends - ends[near])))
+    return step, int(columns[step])
+
+
+def _compare(first: Normalised, second: Normalised, zeros: str) -> float:
+    """Compute Eq. 2 to 4 from whichever of the entries and their complements have more digits."""
+    if zeros == "kept":
+        return float(_distances(first, second).mean() / (0.5 * (first.values.mean() + second.values.mean())))
+    both = (first.values != 0) & (second.values != 0)
+    if not both.any():
+        return float("nan")
+    remaining = np.concatenate([vector.values[vector.values != 0] for vector in (first, second)])
+    return float(_distances(first, second)[both].mean() / remaining.mean())
+
+
+def _distances(first: Normalised, second: Normalised) -> np.ndarray:
+    """Return |v1 - v2|, from the complements where both are near 1."""
+    near_one = (first.values > 0.5) & (second.values > 0.5)
+    return np.abs(np.where(near_one, first.complements - second.complements, first.values - second.values))
+
+
+def limited_scores(scores: pd.DataFrame) -> int | None:
+    """Count the rows of a score table whose score rounding limits; None where there are no estimates."""
+    if scores["error"].isna().all():
+        return None
+    return int((scores["score"].notna() & (scores["error"] > LIMIT)).sum())

@@ -1,0 +1,1 @@
+"""Benchmarks of one's own: networks trained on small labelled images."""

@@ -1,0 +1,203 @@
+"""The workflow end to end, on studies of seconds."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from epsinas import evaluate, score_architectures, space
+from epsinas.engines.draws import read_draws
+from epsinas.files.images import write_images
+from epsinas.files.tables import read_scores, write_architectures, write_performance
+from tests.conftest import PROJECT
+
+DATASETS = ["cifar10", "toy"]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the workflow, so that runs neither share nor leave anything."""
+    for name in ("workflow", "envs", "profiles"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(PROJECT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory):
+    """Twenty networks with made-up accuracies, and two sets of forty 8x8 images."""
+    folder = tmp_path_factory.mktemp("mirror")
+    rng = np.random.default_rng(0)
+    networks = pd.DataFrame({"index": np.arange(20), "architecture": space("nas-bench-201").sample(20, rng)})
+    write_architectures(networks, folder / "nas-bench-201.architectures.parquet")
+    tables = [
+        networks[["index"]].assign(
+            dataset=dataset,
+            split="test",
+            epochs=200,
+            seed=pd.array([None] * 20, dtype="Int8"),
+            accuracy=rng.uniform(10, 90, 20),
+        )
+        for dataset in DATASETS
+    ]
+    write_performance(pd.concat(tables), folder / "nas-bench-201.performance.parquet")
+    for dataset in DATASETS:
+        images = rng.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+        write_images(images, rng.integers(0, 10, 40), "made up", folder / f"{dataset}.npz")
+    return folder
+
+
+def study(mirror, **changes):
+    """The configuration of a study on the mirror."""
+    section = {
+        "skeleton": {"channels": 2, "cells": 1},
+        "datasets": DATASETS,
+        "performance": {"split": "test", "epochs": 200},
+        "weights": [1e-3, 1.0],
+        "batch_size": 16,
+        "precisions": ["single", "extended"],
+    }
+    return {
+        "study": "toy",
+        "mirror": str(mirror),
+        "networks_per_job": 15625,
+        "nas-bench-201": section | changes.pop("section", {}),
+    } | changes
+
+
+def start(checkout, config, *arguments):
+    (checkout / "study.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "study.yaml"]
+    return subprocess.Popen(
+        command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def run(checkout, config, *arguments):
+    process = start(checkout, config, *arguments)
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
+    code, output = run(checkout, study(mirror))
+    assert code == 0, output
+    results = checkout / "results" / "toy"
+
+    table = pd.read_csv(results / "tables" / "table1.csv")
+    assert list(zip(table["dataset"], table["precision"], strict=True)) == [
+        (dataset, precision) for dataset in DATASETS for precision in ("single", "extended")
+    ]
+    assert (table["networks"] == 20).all()
+
+    # The first row, computed directly.
+    architectures = pd.read_parquet(mirror / "nas-bench-201.architectures.parquet")["architecture"]
+    performance = pd.read_parquet(mirror / "nas-bench-201.performance.parquet").query("dataset == 'cifar10'")
+    (batch,) = read_draws(mirror / "cifar10.npz", "cifar10", "real", 16, [0], 0)
+    scores = score_architectures(space("nas-bench-201", channels=2, cells=1), architectures, batch, (1e-3, 1.0))
+    stored = read_scores(results / "scores" / "nas-bench-201" / "cifar10" / "real-16-1" / "single-pair-all.parquet")
+    np.testing.assert_array_equal(stored["score"], scores)
+    expected = evaluate(scores, performance["accuracy"])
+    assert table["spearman_global"][0] == pytest.approx(expected.spearman_global)
+    assert table["archs"][0] == expected.archs
+
+    weights = pd.read_csv(results / "tables" / "table8.csv").set_index("dataset")
+    assert weights.loc["cifar10", ["published_low", "published_high"]].tolist() == [1e-7, 1.0]
+    assert weights.loc["toy", ["used_low", "used_high"]].tolist() == [1e-3, 1.0]
+    for suffix in ("svg", "pdf"):
+        for figure in ("figure1", "distributions"):
+            assert (checkout / "figures" / "toy" / f"{figure}.{suffix}").stat().st_size > 1000
+    coverage = pd.read_csv(results / "tables" / "coverage.csv")
+    assert coverage["scored"].tolist() == table["scored"].tolist()
+    assert (coverage["milliseconds"] > 0).all()
+
+    provenance = json.loads((results / "provenance.json").read_text())
+    assert {entry["name"] for entry in provenance["inputs"]} == {path.name for path in mirror.iterdir()}
+    assert all(len(entry["sha256"]) == 64 and entry["source"] for entry in provenance["inputs"])
+    assert provenance["config"]["seed"] == 0
+    assert "snakemake" in provenance["command"]
+    assert {"retrieve", "networks", "scores", "tables", "figures"} <= set(provenance["seconds"])
+
+
+def test_smoke_study_trains_chooses_weights_and_scores(checkout):
+    config = yaml.safe_load((PROJECT / "workflow" / "studies" / "smoke.yaml").read_text())
+    code, output = run(checkout, config)
+    assert code == 0, output
+    results = checkout / "results" / "smoke"
+    performance = pd.read_parquet(results / "data" / "nas-bench-201.performance.parquet")
+    assert len(performance) == 24 * 2 * 3  # networks, splits, two seeds and their mean
+    assert (performance["status"] == "ok").all()
+    table = pd.read_csv(results / "tables" / "table1.csv")
+    chosen = pd.read_csv(results / "weights" / "nas-bench-201" / "digits.csv").query("chosen")
+    assert table["weight_low"].tolist() == chosen["weight_low"].tolist()
+
+
+def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
+    config = study(
+        mirror, networks_per_job=1, section={"datasets": ["cifar10"], "precisions": ["single"], "networks": 20}
+    )
+    target = "results/toy/scores/nas-bench-201/cifar10/real-16-1/single-pair-all.parquet"
+    process = start(checkout, config, target)
+    chunks = checkout / Path(target).with_suffix("")
+    deadline = time.monotonic() + 120
+    while len(list(chunks.glob("*.parquet"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    # A chunk whose job Snakemake did not see to its end is rightly run again: leave out the latest two.
+    finished = sorted(chunks.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)[:-2]
+    assert finished
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    assert not (checkout / target).exists()
+
+    code, output = run(checkout, config, target)
+    assert code == 0, output
+    assert (checkout / target).exists()
+    assert {path: path.stat().st_mtime_ns for path in finished} == before
+    assert not list(chunks.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "config: the study: found unknown key colour, expected only study,"),
+        ({"section": {"weight": [1, 2]}}, "config: nas-bench-201: found unknown key weight, expected only skeleton,"),
+        ({"section": {"batch_size": 1}}, "config: nas-bench-201.batch_size: 1 is less than the minimum of 2"),
+        ({"section": {"weights": [1.0, 1.0]}}, "weights: found 1.0 1.0, equal weights; expected LOW < HIGH"),
+        ({"section": {"weights": [-1.0, 1.0]}}, "config: nas-bench-201.weights"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_one_line(checkout, mirror, changes, message):
+    code, output = run(checkout, study(mirror, **changes), "--dry-run")
+    assert code != 0
+    assert sum(message in line for line in output.splitlines()) == 1
+    assert "Traceback" not in output
+
+
+def test_missing_file_in_the_mirror(checkout, mirror, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, output = run(checkout, study(empty), "results/toy/data/toy.npz")
+    assert code != 0
+    assert f"epsinas: toy.npz: missing from the mirror {empty}: no such file" in output
+    assert "Traceback" not in output
+    assert not (checkout / "results" / "toy" / "data" / "toy.npz").exists()
+
+
+def test_checksum_that_differs(checkout, mirror):
+    config = study(mirror, sha256={"toy.npz": "0" * 64})
+    code, output = run(checkout, config, "results/toy/data/toy.npz")
+    assert code != 0
+    assert f"{mirror / 'toy.npz'}: found sha256 " in output
+    assert f"expected {'0' * 64}" in output
+    assert not (checkout / "results" / "toy" / "data" / "toy.npz").exists()
