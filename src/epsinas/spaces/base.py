@@ -1,37 +1,90 @@
-"""What every search space of convolutional cells offers."""
+"""What every search space offers."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from epsinas.spaces.operations import Operations, Tensor
+from epsinas.registry import Registry
+from epsinas.spaces.operations import Operations, RecurrentOperations, Tensor
+
+CellType = TypeVar("CellType")
 
 
 class Space(Protocol):
-    """A dataclass whose fields are the skeleton: architecture strings, and what their networks are."""
+    """A frozen dataclass whose fields are the skeleton: architecture strings, and what their networks are.
+
+    Attributes:
+        name: in files, studies and on the command line.
+        title: in print.
+        family: the name of the family of networks (`epsinas.engines.base.FAMILIES`).
+        summary: one line for the command line's help.
+        size: number of architectures of the benchmark.
+        weights: the published pair of constant weights, or one that does.
+    """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    family: ClassVar[str]
+    summary: ClassVar[str]
+    size: ClassVar[int]
+    weights: ClassVar[tuple[float, float]]
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def parse(self, architecture: str) -> object:
+        """Read an architecture string; raises `InputError` where it is not of this space."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> list[str]:
+        """Draw `count` different architectures at random, in random order."""
+
+    def neighbours(self, architecture: str) -> list[str]:
+        """List the architectures at edit distance 1."""
+
+
+class ImageSpace(Space, Protocol):
+    """A space of convolutional cells over images."""
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels of the cells of each stage."""
 
-    def parse(self, architecture: str) -> Any:
-        """Read an architecture string; raises `InputError` where it is not of this space."""
-
     def architectures(self) -> Iterator[str]:
         """Enumerate all architecture strings."""
-
-    def sample(self, count: int, rng: np.random.Generator) -> list[str]:
-        """Draw `count` different architectures uniformly, in random order."""
-
-    def neighbours(self, architecture: str) -> list[str]:
-        """List the architectures at edit distance 1."""
 
     def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
         """Apply one cell."""
 
     def network(self, ops: Operations[Tensor], architecture: str, images: Tensor) -> Tensor:
         """Describe the whole network, from images (N, channels, H, W) to logits (N, classes)."""
+
+
+class SequenceSpace(Space, Protocol):
+    """A space of recurrent cells over sequences of tokens.
+
+    Attributes:
+        embedding: units of the embedding.
+    """
+
+    @property
+    def embedding(self) -> int:
+        """Units of the embedding."""
+
+    def network(self, ops: RecurrentOperations[Tensor], architecture: str, embedded: Tensor) -> Tensor:
+        """Describe the recurrent layers, from embedded tokens (time, batch, embedding) to the last one's units."""
+
+
+SPACES: Registry[type[Space]] = Registry("search space", "epsinas.spaces", "SPACE")  # type: ignore[type-var]
+"""The classes of all search spaces."""
+
+
+def space(name: str, **skeleton: int) -> Space:
+    """Return the search space called `name`, with the given skeleton (its dataclass fields).
+
+    Raises:
+        InputError: there is no such space.
+
+    Example:
+        >>> space("nas-bench-201", channels=4).widths
+        (4, 8, 16)
+    """
+    return SPACES[name](**skeleton)

@@ -125,6 +125,11 @@ class NasBench101:
     cells: int = 3
     classes: int = 10
     name: ClassVar[str] = "nas-bench-101"
+    title: ClassVar[str] = "NAS-Bench-101"
+    family: ClassVar[str] = "images"
+    summary: ClassVar[str] = "cells with up to 7 vertices and 9 edges, 3 operations; 423,624 networks"
+    size: ClassVar[int] = SIZE
+    weights: ClassVar[tuple[float, float]] = (1e-4, 10.0)
 
     def __post_init__(self) -> None:
         if self.channels < _WIDEST_CONCATENATION:
@@ -394,3 +399,6 @@ def _permuted_labels(labels: np.ndarray, permutation: tuple[int, ...]) -> np.nda
     for vertex, name in enumerate(permutation):
         result += labels // 3 ** (interior - 1 - vertex) % 3 * 3 ** (interior - name)
     return result
+
+
+SPACE = NasBench101

@@ -6,6 +6,7 @@ Source: Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducibl
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -37,6 +38,11 @@ class NasBench201:
     cells: int = 5
     classes: int = 10
     name: ClassVar[str] = "nas-bench-201"
+    title: ClassVar[str] = "NAS-Bench-201"
+    family: ClassVar[str] = "images"
+    summary: ClassVar[str] = "cells with 4 nodes, 5 operations; 15,625 networks"
+    size: ClassVar[int] = len(OPERATIONS) ** len(EDGES)
+    weights: ClassVar[tuple[float, float]] = (1e-7, 1.0)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -92,20 +98,20 @@ class NasBench201:
         Raises:
             InputError: `count` is not between 0 and 15,625.
         """
-        size = len(OPERATIONS) ** len(EDGES)
-        if not 0 <= count <= size:
-            raise InputError(f"count: found {count}, expected 0 to {size}")
+        if not 0 <= count <= self.size:
+            raise InputError(f"count: found {count}, expected 0 to {self.size}")
         digits = [len(OPERATIONS) ** power for power in reversed(range(len(EDGES)))]
-        drawn = rng.choice(size, count, replace=False)
+        drawn = rng.choice(self.size, count, replace=False)
         return [self.format([int(position) // digit % len(OPERATIONS) for digit in digits]) for position in drawn]
 
     def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
         """Apply one cell: node j is the sum over i < j of the operation of edge (i, j) applied to node i."""
+        operations = _operations(architecture)
         nodes = [x]
         for target in range(1, 4):
             incoming = [
                 _apply(ops, operation, nodes[source], channels)
-                for (source, end), operation in zip(EDGES, self.parse(architecture), strict=True)
+                for (source, end), operation in zip(EDGES, operations, strict=True)
                 if end == target and OPERATIONS[operation] != "none"
             ]
             nodes.append(ops.add(incoming) if incoming else ops.zeros(x))
@@ -122,6 +128,12 @@ class NasBench201:
                 x = self.cell(ops, architecture, x, channels)
         x = ops.global_avg_pool(ops.relu(ops.batch_norm(x)))
         return ops.linear(x, self.classes)
+
+
+@lru_cache(maxsize=16)
+def _operations(architecture: str) -> Cell:
+    """Parse a string; a network asks for it once for each of its cells."""
+    return NasBench201().parse(architecture)
 
 
 def _apply(ops: Operations[Tensor], operation: int, x: Tensor, channels: int) -> Tensor:
@@ -142,3 +154,6 @@ def _reduce(ops: Operations[Tensor], x: Tensor, channels: int) -> Tensor:
     residual = ops.batch_norm(ops.conv(ops.relu(x), channels, 3, stride=2))
     residual = ops.batch_norm(ops.conv(ops.relu(residual), channels, 3))
     return ops.add([residual, ops.conv(ops.avg_pool(x, 2, 2), channels, 1)])
+
+
+SPACE = NasBench201

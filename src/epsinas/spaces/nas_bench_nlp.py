@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 
@@ -89,7 +89,12 @@ class NasBenchNLP:
     hidden_size: int = 600
     layers: int = 3
     embedding: int = 400
-    name = "nas-bench-nlp"
+    name: ClassVar[str] = "nas-bench-nlp"
+    title: ClassVar[str] = "NAS-Bench-NLP"
+    family: ClassVar[str] = "sequences"
+    summary: ClassVar[str] = "recurrent cells with up to 24 nodes, 7 operations, 3 hidden states"
+    size: ClassVar[int] = 14_322
+    weights: ClassVar[tuple[float, float]] = (1e-5, 1e-3)
 
     def __post_init__(self) -> None:
         for field, found in vars(self).items():
@@ -436,3 +441,6 @@ def _grow(rng: np.random.Generator) -> tuple[Node, ...] | None:
     ]
     pruned = _prune(final, states)
     return pruned if len(renamed) == states and _is_grown(pruned, states) else None
+
+
+SPACE = NasBenchNLP
