@@ -18,9 +18,6 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 EDGES = tuple((source, target) for target in range(1, 4) for source in range(target))
 """(source, target) of the six edges, in the order of the architecture string."""
 
-Cell = tuple[int, ...]
-"""One index into OPERATIONS for each of EDGES."""
-
 _TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 
 
@@ -49,8 +46,11 @@ class NasBench201:
         """Channels of the cells of each stage."""
         return (self.channels, 2 * self.channels, 4 * self.channels)
 
-    def parse(self, architecture: str) -> Cell:
+    def parse(self, architecture: str) -> tuple[int, ...]:
         """Read an architecture string such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|`.
+
+        Returns:
+            One index into OPERATIONS for each of EDGES.
 
         Raises:
             InputError: the string does not have three nodes with one, two and three inputs in order, or an
@@ -131,7 +131,7 @@ class NasBench201:
 
 
 @lru_cache(maxsize=16)
-def _operations(architecture: str) -> Cell:
+def _operations(architecture: str) -> tuple[int, ...]:
     """Parse a string; a network asks for it once for each of its cells."""
     return NasBench201().parse(architecture)
 

@@ -92,7 +92,7 @@ class RecurrentOperations(Protocol[Tensor]):
     def activation_leaky_relu(self, x: Tensor) -> Tensor:
         """Multiply negative entries by LEAK."""
 
-    def recurrent(self, cell: RecurrentCell, x: Tensor, features: int, states: int) -> Tensor:
+    def recurrent(self, cell: RecurrentCell[Tensor], x: Tensor, features: int, states: int) -> Tensor:
         """Run a cell with `states` hidden states of `features` units along a sequence.
 
         Returns:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from epsinas.spaces import Space
+from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import output_size
 
 Shape = tuple[int, ...]
@@ -96,14 +96,14 @@ class Counts:
     layers: int
 
 
-def layers(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
+def layers(space: ImageSpace, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
     """Run the counting interpreter over one network on images of shape (channels, height, width)."""
     counting = Counting()
     space.network(counting, architecture, image)
     return counting
 
 
-def count(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
+def count(space: ImageSpace, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
     """Count a network's parameters, FLOPs (two for a multiplication and addition), convolutions and layers.
 
     Edges that reach nothing count too, as in the benchmark: for NAS-Bench-201 and ten classes the parameters are

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import RecurrentCell
 
 Shape = tuple[int, int]
@@ -51,7 +51,7 @@ class Counting:
 
     activation_sigm = activation_leaky_relu = activation_tanh
 
-    def recurrent(self, cell: RecurrentCell, x: int, features: int, states: int) -> int:
+    def recurrent(self, cell: RecurrentCell[int], x: int, features: int, states: int) -> int:
         """Record a recurrent layer: one time step has all of its weights."""
         self.layers.append([])
         return cell(x, (features,) * states)[0]
@@ -66,14 +66,14 @@ class RecurrentCounts:
     layers: int
 
 
-def layers(space: NasBenchNLP, architecture: str) -> list[list[Linear]]:
+def layers(space: SequenceSpace, architecture: str) -> list[list[Linear]]:
     """Return the linear layers of every recurrent layer."""
     counting = Counting()
     space.network(counting, architecture, space.embedding)
     return counting.layers
 
 
-def count(space: NasBenchNLP, architecture: str, vocabulary: int = 0) -> RecurrentCounts:
+def count(space: SequenceSpace, architecture: str, vocabulary: int = 0) -> RecurrentCounts:
     """Count a network's parameters, FLOPs (two for each weight of a recurrent layer) and linear layers.
 
     A linear layer of n units has n * m weights for each input of m units and n biases; nodes that nothing needs

@@ -13,7 +13,7 @@ from epsinas.metrics.rounding import Deviations
 from epsinas.spaces import NasBenchNLP
 
 if TYPE_CHECKING:
-    from epsinas.engines.sequences.lumped import Layer
+    from epsinas.engines.sequences.lumped import Program
 
 
 class LumpedEngine:
@@ -33,7 +33,7 @@ class LumpedEngine:
 
 
 @functools.lru_cache(maxsize=1)
-def _layers(space: NasBenchNLP, architecture: str) -> list[Layer]:
+def _layers(space: NasBenchNLP, architecture: str) -> list[Program]:
     """Keep the last network's programs, for other weights and other batches."""
     from epsinas.engines.sequences import lumped as recurrent
 
