@@ -63,7 +63,7 @@ class RecipeNode:
 
 @dataclass(frozen=True)
 class CellRecipe:
-    """A cell.
+    """A cell as a graph of nodes.
 
     Attributes:
         nodes: in the order of the JSON.
@@ -84,6 +84,13 @@ class NasBenchNLP:
         hidden_size: units of every recurrent layer but the last.
         layers: number of recurrent layers.
         embedding: units of the embedding, and of the last layer, whose weights the decoder shares.
+
+    Raises:
+        InputError: a number is below 1.
+
+    Example:
+        >>> NasBenchNLP(hidden_size=8, embedding=4).widths
+        (8, 8, 4)
     """
 
     hidden_size: int = 600
@@ -114,6 +121,14 @@ class NasBenchNLP:
                 unknown or has too few or too many inputs; an input is unknown, or is `x` outside a linear
                 operation (its width is another); nodes depend on each other in a circle; a hidden state is
                 missing; there are more than 24 nodes or 3 hidden states.
+
+        Example:
+            >>> text = (
+            ...     '{"total": {"op": "linear", "input": ["x", "h_prev_0"]},'
+            ...     ' "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
+            ... )
+            >>> [node.operation for node in NasBenchNLP().parse(text).nodes]
+            ['linear', 'activation_tanh']
         """
         return _recipe(_nodes(_load(architecture)))
 
@@ -127,6 +142,13 @@ class NasBenchNLP:
         Nodes come in the order in which `h_new_0`, `h_new_1`, ... need them and are called `node_0`, `node_1`, ...;
         inputs of sums, products and linear operations are sorted, and nodes that no hidden state needs left out.
         Hidden states keep their numbers.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBenchNLP().canonical('{"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}')
+            '{"h_new_0": {"op": "linear", "input": ["h_prev_0", "x"]}}'
         """
         return self._canonical(self.parse(architecture))
 
@@ -167,6 +189,12 @@ class NasBenchNLP:
 
         Raises:
             InputError: `count` is negative.
+
+        Example:
+            >>> space = NasBenchNLP()
+            >>> recipes = space.sample(10, np.random.default_rng(0))
+            >>> [space.canonical(recipe) for recipe in recipes] == recipes
+            True
         """
         if count < 0:
             raise InputError(f"count: found {count}, expected 0 or more")
@@ -183,6 +211,20 @@ class NasBenchNLP:
         A node may get another operation of its kind (activation, or sum and product), another input in place of
         one, and if it is linear, an input more or less. Nodes that no hidden state needs any more are removed.
         Recipes of a single node, or that would not use `x` or a hidden state, do not count.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> text = (
+            ...     '{"total": {"op": "linear", "input": ["x", "h_prev_0"]},'
+            ...     ' "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
+            ... )
+            >>> operations = set()
+            >>> for neighbour in NasBenchNLP().neighbours(text):
+            ...     operations.update(node.operation for node in NasBenchNLP().parse(neighbour).nodes)
+            >>> sorted(operations)
+            ['activation_leaky_relu', 'activation_sigm', 'linear']
         """
         recipe, start = self.parse(architecture), self.canonical(architecture)
         found: dict[str, None] = {}

@@ -108,6 +108,19 @@ def count(space: ImageSpace, architecture: str, image: Shape = (3, 32, 32)) -> C
 
     Edges that reach nothing count too, as in the benchmark: for NAS-Bench-201 and ten classes the parameters are
     73,306 + 243,040 for each 3x3 edge + 28,000 for each 1x1 edge.
+
+    Args:
+        space: the search space.
+        architecture: its architecture string.
+        image: channels, height and width of the images.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        >>> from epsinas.spaces import NasBench201
+        >>> count(NasBench201(), "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_1x1~2|").parameters
+        344346
     """
     counting = layers(space, architecture, image)
     return Counts(

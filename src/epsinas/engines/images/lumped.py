@@ -200,7 +200,19 @@ def cell(space: ImageSpace, architecture: str, graph: Graph) -> Node:
 
 
 def identity(space: ImageSpace, architecture: str) -> bytes:
-    """Return a digest of the cell's graph: networks of one space with equal digests are the same function."""
+    """Return a digest of the cell's graph: networks of one space with equal digests are the same function.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        Both cells are a 3x3 convolution of their input, in the second one behind a skip connection.
+
+        >>> from epsinas.spaces import NasBench201
+        >>> first = identity(NasBench201(), "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")
+        >>> first == identity(NasBench201(), "|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|")
+        True
+    """
     return cell(space, architecture, Graph()).digest
 
 

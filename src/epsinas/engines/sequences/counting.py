@@ -79,6 +79,20 @@ def count(space: SequenceSpace, architecture: str, vocabulary: int = 0) -> Recur
     A linear layer of n units has n * m weights for each input of m units and n biases; nodes that nothing needs
     count too. With a vocabulary of V tokens, V * (embedding + 1) is added for the embedding, which the decoder
     shares, and the decoder's bias: that is the benchmark's number of parameters.
+
+    Args:
+        space: the search space.
+        architecture: its architecture string.
+        vocabulary: tokens of the decoder, 0 to count the recurrent layers only.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        >>> from epsinas.spaces import NasBenchNLP
+        >>> recipe = '{"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}'
+        >>> count(NasBenchNLP(layers=1, embedding=2), recipe).parameters  # 2 * 2 + 2 * 2 + 2
+        10
     """
     linears = [linear for layer in layers(space, architecture) for linear in layer]
     return RecurrentCounts(
