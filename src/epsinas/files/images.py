@@ -83,3 +83,21 @@ def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, pa
         found = f"dtype {source.dtype} and shape {source.shape}"
         raise InputError(f"{path}: array source: found {found}, expected a single text")
     return Images(images, labels.astype(np.int16), str(source))
+
+
+def image_shape(path: str | Path) -> tuple[int, int, int]:
+    """Return height, width and channels of the images of `{dataset}.npz`."""
+    _, height, width, channels = read_images(path).images.shape
+    return height, width, channels
+
+
+def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each channel of images uint8 (N, H, W, C), each float64 (C,).
+
+    They come from the counts of the 256 levels, which takes little memory however many images there are.
+    """
+    levels = np.arange(256, dtype=np.float64)
+    counts = np.array([np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(images.shape[3])])
+    pixels = counts[0].sum()
+    mean = counts @ levels / pixels
+    return mean, np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / pixels)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from epsinas.evaluation.runs import TITLES
+from epsinas.datasets import title as title_of
 from epsinas.files.whole import atomic
 
 _STYLE = {
@@ -22,12 +22,15 @@ _STYLE = {
 }
 
 
-def scatter(groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, str]) -> Figure:
+def scatter(
+    groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, str], metrics: Mapping[str, str]
+) -> Figure:
     """Draw score against performance, one panel for each dataset (Figures 1 and 2).
 
     Args:
         groups: for each search space, by title, tables with the columns `performance`, `score` and `parameters`.
         labels: by title, what the performance is.
+        metrics: by title, what the score is.
 
     Returns:
         Panels side by side; colour is log10 of the parameters, with a scale for each group, darker for more, drawn in
@@ -37,8 +40,7 @@ def scatter(groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, s
         count = sum(map(len, groups))
         figure = Figure(figsize=(max(2.3 * count + 0.9 * len(groups), 3.4), 2.7), layout="constrained")
         axes = np.atleast_1d(figure.subplots(1, count))
-        axes[0].set_ylabel("epsilon")
-        remaining = iter(axes)
+        remaining, before = iter(axes), None
         for panels in groups:
             own = []
             sizes = np.log10(pd.concat([panel["parameters"] for panel in panels.values()]))
@@ -59,6 +61,9 @@ def scatter(groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, s
                 )
                 axis.set_title(f"{title}\n{len(panel):,} networks", fontsize=8)
                 axis.set_xlabel(labels[title])
+                if metrics[title] != before:
+                    axis.set_ylabel(metrics[title])
+                before = metrics[title]
             figure.colorbar(dots, ax=own, label="log$_{10}$ parameters")
         return figure
 
@@ -133,7 +138,7 @@ def search_curves(curves: pd.DataFrame) -> Figure:
             late = own[own["trained"] > 0.03 * own["trained"].max()]
             margin = 0.05 * (late["upper"].max() - late["lower"].min()) or 1.0
             axes[0, column].set_ylim(late["lower"].min() - margin, late["upper"].max() + margin)
-            axes[0, column].set_title(TITLES.get(dataset, dataset))
+            axes[0, column].set_title(title_of(dataset))
             axes[1, column].set_xlabel("trained networks")
         for row, algorithm in enumerate(algorithms.values()):
             axes[row, 0].set_ylabel(f"{algorithm}:\nbest test accuracy (%)")
@@ -184,7 +189,7 @@ def batch_sizes(draws: pd.DataFrame) -> Figure:
             axes[1, column].set_xticks(sizes, [str(size) for size in sizes], rotation=45)
             axes[1, column].minorticks_off()
             axes[1, column].set_xlabel("batch size")
-            axes[0, column].set_title(TITLES.get(dataset, dataset))
+            axes[0, column].set_title(title_of(dataset))
         for row, label in enumerate(measures.values()):
             axes[row, 0].set_ylabel(label)
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -227,7 +232,7 @@ def weight_pairs(table: pd.DataFrame) -> Figure:
             counts = sorted({own["archs"].min(), own["archs"].max()})
             scored = " to ".join(f"{count:,}" for count in counts)
             title = f"{scored} of {own['networks'].max():,} networks have a score"
-            axis.set_title(f"{TITLES.get(dataset, dataset)}\n{title}", fontsize=8)
+            axis.set_title(f"{title_of(dataset)}\n{title}", fontsize=8)
             axis.spines[:].set_visible(False)
         axes[0].set_ylabel("high weight")
         figure.colorbar(image, ax=list(axes), label=r"Spearman's $\rho$, all networks")

@@ -223,6 +223,12 @@ def build(space: ImageSpace, architecture: str, image: tuple[int, int, int]) -> 
     return output
 
 
+def reaches_output(space: ImageSpace, architecture: str) -> bool:
+    """Say whether the images reach a network's output."""
+    order, _ = schedule(build(space, architecture, (1, 8, 8)))
+    return any(node.operation == "channel" for node in order)
+
+
 _PLAIN: kernels.View = (0, kernels.SUM, 1, 1, 0)
 _RECTIFIED: kernels.View = (1, kernels.SUM, 1, 1, 0)
 
