@@ -18,11 +18,10 @@ def _request(plan: Plan) -> Request:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import distributions
 
-    panels = {}
+    panels = []
     for run in results.runs:
-        several = len(results.section(run.space).metrics) > 1
-        metric = results.plan.metric(run).title if several else None
-        panels[panel_title(run, several_spaces=True, metric=metric)] = results.first_scores(run)
+        scores = results.first_scores(run).rename(results.plan.metric(run).title)
+        panels.append((panel_title(run, several_spaces=True), scores))
     return distributions(panels)
 
 

@@ -28,27 +28,25 @@ def scatter_request(plan: Plan, *homes: str) -> Request | None:
     )
 
 
-def panel_title(run: Run, several_spaces: bool, metric: str | None = None) -> str:
-    """Return the title of a run's panel: the data set, the space where a figure has several, and a metric's title."""
-    names = [SPACES[run.space].title] if several_spaces else []
-    return ", ".join([*names, title(run.dataset), *([metric] if metric else [])])
+def panel_title(run: Run, several_spaces: bool) -> str:
+    """Return the title of a run's panel: the data set, and the space where a figure has several."""
+    return f"{SPACES[run.space].title}, {title(run.dataset)}" if several_spaces else title(run.dataset)
 
 
 def draw_scatter(results: Results) -> "Figure":
-    """Draw the scores of every run against performance, a group of panels for each space."""
+    """Draw the scores of every run against performance: a row of panels for each metric, a group for each space."""
     from epsinas.paper.drawing import scatter
 
     spaces = results.request.networks if results.request else ()
-    groups: dict[str, dict[str, pd.DataFrame]] = {space: {} for space in spaces}
-    labels, metrics = {}, {}
-    several = {space: len(results.section(space).metrics) > 1 for space in spaces}
+    metrics = dict.fromkeys(results.plan.metric(run).title for run in results.runs)
+    rows: dict[str, list[dict[str, pd.DataFrame]]] = {metric: [{} for _ in spaces] for metric in metrics}
+    labels = {}
     for run in results.runs:
-        rows = results.section(run.space)["performance"]
-        reached = performance_of(results.performance(run.space), run.dataset, **rows)
-        metric = results.plan.metric(run)
-        name = panel_title(run, len(spaces) > 1, metric.title if several[run.space] else None)
-        labels[name], metrics[name] = performance_label(str(reached.name), rows["split"]), metric.title
+        options = results.section(run.space)["performance"]
+        reached = performance_of(results.performance(run.space), run.dataset, **options)
+        name = panel_title(run, len(spaces) > 1)
+        labels[name] = performance_label(str(reached.name), options["split"])
         parameters = results.networks(run.space).set_index("index")["parameters"]
         panel = {"performance": reached, "score": results.first_scores(run), "parameters": parameters}
-        groups[run.space][name] = pd.DataFrame(panel).dropna()
-    return scatter(list(groups.values()), labels, metrics)
+        rows[results.plan.metric(run).title][spaces.index(run.space)][name] = pd.DataFrame(panel).dropna()
+    return scatter(rows, labels)
