@@ -12,7 +12,8 @@ from epsinas.engines.sequences import lumped as recurrent
 from epsinas.engines.sequences.batches import TokenBatch, embedding
 from epsinas.engines.sequences.counting import count, layers
 from epsinas.engines.sequences.family import FullWidthEngine, LumpedEngine
-from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork, constant
+from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+from epsinas.engines.sequences.initialisers import constant
 from epsinas.engines.sequences.lumped import LumpedRecurrent
 from epsinas.errors import InputError
 from epsinas.metrics.rounding import Deviations, score

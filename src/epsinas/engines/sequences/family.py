@@ -78,7 +78,8 @@ class FullWidthEngine:
         """Return the first of the last layer's equal units."""
         import torch
 
-        from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork, constant
+        from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+        from epsinas.engines.sequences.initialisers import constant
 
         with torch.no_grad():
             network = FullWidthRecurrentNetwork(self._space, architecture, constant(weight), weight, self._dtype)

@@ -124,14 +124,3 @@ class FullWidthRecurrentNetwork(nn.Module):
             for linears in cast(Iterable[Iterable[_Trainable]], self.layers)
         ]
         return self.space.network(FullWidthRecurrent(parameters, self.start), self.architecture, embedded)
-
-
-def constant(weight: float) -> Initialiser:
-    """Set every weight and every bias to `weight`, as the released experiments do for recurrent networks."""
-    value = torch.tensor(weight, dtype=torch.float64)
-
-    def initialise(weights: Sequence[Tensor], bias: Tensor) -> None:
-        for tensor in (*weights, bias):
-            tensor.copy_(value)
-
-    return initialise

@@ -18,7 +18,7 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contrac
 
 
 @_compiled
-def run(
+def run_values(
     code: np.ndarray, factors: np.ndarray, outputs: np.ndarray, x: np.ndarray, weight: float, leak: float
 ) -> np.ndarray:
     """Run a layer's cell along a sequence.
@@ -129,12 +129,12 @@ def constants(
     in time that its distance from any constant of its size has all digits.
 
     Args:
-        code: as in `run`.
-        factors: as in `run`, float64.
-        outputs: as in `run`.
+        code: as in `run_values`.
+        factors: as in `run_values`, float64.
+        outputs: as in `run_values`.
         x: the constant of the layer's input.
-        weight: as in `run`.
-        leak: as in `run`.
+        weight: as in `run_values`.
+        leak: as in `run_values`.
         rounds: of the iteration at most.
         tolerance: relative change at which a state has arrived.
 
@@ -201,12 +201,12 @@ def run_deviations(
     16 digits however small a part of the constant it is.
 
     Args:
-        code: as in `run`.
-        factors: as in `run`.
-        outputs: as in `run`.
+        code: as in `run_values`.
+        factors: as in `run_values`.
+        outputs: as in `run_values`.
         x: (time, batch) float64, deviations of the layer's input from its constant.
-        weight: as in `run`.
-        leak: as in `run`.
+        weight: as in `run_values`.
+        leak: as in `run_values`.
         fixed: (time, registers), the constant of each register.
         start: (states,), deviation of each hidden state before the first time step.
         drift: (states,), by which the constant of each new hidden state exceeds that of the state it becomes.

@@ -233,7 +233,7 @@ class LumpedRecurrent:
             w, leak = self.dtype.type(weight), self.dtype.type(LEAK)
         x = self.x
         for layer in layers:
-            x = kernels.run(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak)
+            x = kernels.run_values(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak)
         return x
 
     def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
