@@ -12,7 +12,8 @@ from epsinas.engines.base import Deviations
 from epsinas.engines.sequences import lumped as recurrent
 from epsinas.engines.sequences.batches import TokenBatch, embedding
 from epsinas.engines.sequences.counting import count, layers
-from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork, constant
+from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+from epsinas.engines.sequences.initialisers import constant
 from epsinas.engines.sequences.lumped import LumpedRecurrent
 from epsinas.errors import InputError
 from epsinas.metrics.epsilon import METRIC, pair_setting
@@ -51,7 +52,9 @@ def lumped(space, architecture, batch, weight, precision="double"):
 
 
 def assert_agree(ours: np.ndarray, reference: np.ndarray, tolerance: float = 1e-10) -> None:
-    np.testing.assert_allclose(ours, reference, rtol=0, atol=tolerance * np.abs(reference).max())
+    finite = np.isfinite(reference)  # states that grow overflow in both at the same step
+    largest = np.abs(reference[finite]).max(initial=0)
+    np.testing.assert_allclose(ours, reference, rtol=0, atol=tolerance * largest)
 
 
 # The definition, by hand.
@@ -100,6 +103,7 @@ def test_every_operation_by_hand():
 
 
 @settings(deadline=None, max_examples=80)
+@example(space=NasBenchNLP(2, 3, 1), seed=502, shape=(6, 1), exponent=0.0)
 @given(
     space=st.builds(NasBenchNLP, st.integers(1, 9), st.integers(1, 3), st.integers(1, 6)),
     seed=st.integers(0, 2**32 - 1),
