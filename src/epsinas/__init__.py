@@ -6,12 +6,16 @@ weights predicts the accuracy that training would give.
 """
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from epsinas.errors import InputError
 from epsinas.evaluation.ranking import evaluate
 from epsinas.metrics.epsilon import epsilon
 from epsinas.scoring import score, score_architectures
 from epsinas.spaces import NasBench101, NasBench201, space
+
+if TYPE_CHECKING:
+    from epsinas.sources.packaged import load_benchmark
 
 __version__ = version("epsinas")
 __all__ = [
@@ -21,7 +25,17 @@ __all__ = [
     "__version__",
     "epsilon",
     "evaluate",
+    "load_benchmark",
     "score",
     "score_architectures",
     "space",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what reads tables only when it is asked for, since most programs do not."""
+    if name == "load_benchmark":
+        from epsinas.sources.packaged import load_benchmark
+
+        return load_benchmark
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
