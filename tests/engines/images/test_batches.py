@@ -135,7 +135,7 @@ def test_an_unknown_kind_is_refused():
         synthetic_batch("noise", (2, 3, 4, 4), rng())
     assert str(caught.value) == (
         "synthetic data: found 'noise', expected one of "
-        "grey_scale, random_normal, random_uniform, random_uniform_positive"
+        "grey_scale, random_normal, random_uniform, random_uniform_positive, pink_noise"
     )
 
 
