@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from epsinas import NasBench201
+from epsinas.datasets.digits import digits_images
 from epsinas.files.images import read_images
 from epsinas.files.tables import read_architectures, read_performance
 from epsinas.sources import embedded
@@ -16,7 +17,7 @@ from epsinas.training.fit import Recipe, prepare, split, train, trained_by
 def folder(tmp_path_factory):
     """The embedded benchmark as a study retrieves it."""
     folder = tmp_path_factory.mktemp("embedded")
-    for name in embedded.FILES:
+    for name in [*embedded.FILES, "digits.npz", "zipf/train.txt"]:
         provenance = retrieve(name, folder / name, "embedded", folder / "cache")
         assert provenance.via == "embedded"
     return folder
@@ -92,7 +93,7 @@ def test_compact_form_keeps_everything(tmp_path):
 def test_committed_table_is_reproduced():
     """A random handful, trained again, within 3 points: equal on one machine, close on another."""
     record = embedded.record()
-    images, labels = (getattr(embedded.digits(), name) for name in ("images", "labels"))
+    images, labels = (getattr(digits_images(), name) for name in ("images", "labels"))
     data = prepare(images, labels, split(labels, **record["split"], rng=np.random.default_rng(0)))
     networks = embedded.networks().query("index == trained").sample(4, random_state=0)
     outcomes = embedded.outcomes().set_index(["index", "seed"])

@@ -17,7 +17,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from epsinas.errors import InputError, one_line
+from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.conversion import table_sources
 from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+
+VERSION = 1
+"""Of the reader: raised whenever it gives other tables of the same files."""
 
 MEMBER_LIMIT = 1 << 20
 """Bytes of a log; the official ones have up to 6,000."""
@@ -35,7 +40,7 @@ _LOG = re.compile(r"log_stats_model_[0-9]+_.*\.json")
 _SPLITS = {"valid": "val_losses", "test": "test_losses"}
 
 
-class Run(NamedTuple):
+class TrainingLog(NamedTuple):
     """One training run: losses by split after the last epoch, None where it ended with a status other than OK."""
 
     index: int
@@ -47,14 +52,7 @@ class Run(NamedTuple):
     parameters: int
 
 
-class Tables(NamedTuple):
-    """The tables of `epsinas.files.tables` that logs hold."""
-
-    architectures: pd.DataFrame
-    performance: pd.DataFrame
-
-
-def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
+def read_nas_bench_nlp(paths: Sequence[str | Path]) -> BenchmarkTables:
     """Convert archives of logs.
 
     The performance table has a row for every run and split (`valid` and `test`), with the loss after the last epoch;
@@ -72,9 +70,9 @@ def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
     """
     recipes: dict[int, str] = {}
     parameters: dict[tuple[int, str], int] = {}
-    runs: dict[tuple, Run] = {}
+    runs: dict[tuple, TrainingLog] = {}
     for path in map(Path, paths):
-        found = sorted(read_runs(path), key=lambda run: (run.index, run.dataset, run.started))
+        found = sorted(training_logs(path), key=lambda run: (run.index, run.dataset, run.started))
         for run in found:
             if recipes.setdefault(run.index, run.architecture) != run.architecture:
                 raise InputError(f"{path.name}: recipe {run.index} has another architecture than before")
@@ -87,7 +85,7 @@ def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
         if seed > _SEED_LIMIT:
             raise InputError(f"recipe {run.index}: found more than {_SEED_LIMIT + 1} runs on {run.dataset}")
         rows += [(run.index, run.dataset, split, run.epochs, seed, run.losses[split]) for split in _SPLITS]
-    return Tables(_architectures(recipes, parameters), _performance(rows))
+    return BenchmarkTables(_architectures(recipes, parameters), _performance(rows))
 
 
 def _architectures(recipes: dict[int, str], parameters: dict[tuple[int, str], int]) -> pd.DataFrame:
@@ -104,11 +102,11 @@ def _performance(rows: list[tuple]) -> pd.DataFrame:
     return table.sort_values(["dataset", "split", "index", "seed"], ignore_index=True)
 
 
-def read_runs(path: str | Path) -> Iterator[Run]:
+def training_logs(path: str | Path) -> Iterator[TrainingLog]:
     """Yield the runs of one archive, in its order; members that are not called like a log are passed over.
 
     Raises:
-        InputError: see `nas_bench_nlp`.
+        InputError: see `read_nas_bench_nlp`.
     """
     path = Path(path)
     try:
@@ -152,7 +150,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> b
     return content
 
 
-def _run(content: bytes, where: str) -> Run:
+def _run(content: bytes, where: str) -> TrainingLog:
     try:
         log = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -172,7 +170,9 @@ def _run(content: bytes, where: str) -> Run:
         losses = {split: _last(log, key, epochs, where) for split, key in _SPLITS.items()}
     dataset = PurePosixPath(_entry(log, "data", str, where)).name
     started = (_entry(log, "init_time", str, where), _entry(log, "experiment_id", int, where))
-    return Run(index, architecture, dataset, started, epochs, losses, _integer(log, "num_params", 0, 1 << 53, where))
+    return TrainingLog(
+        index, architecture, dataset, started, epochs, losses, _integer(log, "num_params", 0, 1 << 53, where)
+    )
 
 
 def _entry(log: dict, key: str, kind: type, where: str) -> Any:
@@ -199,3 +199,23 @@ def _last(log: dict, key: str, epochs: int, where: str) -> float:
     if not isinstance(last, (int, float)) or isinstance(last, bool) or not math.isfinite(last) or last < 0:
         raise InputError(f"{where}: {key}: found {last!r} after the last epoch, expected a loss of 0 or more")
     return float(last)
+
+
+# No checksums are published for the logs; the provenance records what came.
+ARCHIVES = tuple(
+    RawFile(
+        name, (f"https://huggingface.co/datasets/egracheva/epsinas-release-data/resolve/main/NAS-Bench-NLP/{name}",)
+    )
+    for name in ("train_logs_single_run.zip", "train_logs_multiple_runs.zip")
+)
+
+BENCHMARK = OfficialBenchmark(
+    "nas-bench-nlp",
+    table_sources(
+        "nas-bench-nlp",
+        [(ARCHIVES, lambda paths, progress: read_nas_bench_nlp(paths))],
+        VERSION,
+        ("architectures", "performance"),
+        None,
+    ),
+)

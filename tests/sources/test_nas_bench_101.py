@@ -1,8 +1,6 @@
 import base64
-import hashlib
 import json
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +8,10 @@ import pytest
 
 from epsinas.errors import InputError
 from epsinas.files import tables as schemas
-from epsinas.sources import converters
-from epsinas.sources.retrieval import SOURCES, retrieve
+from epsinas.sources.base import BenchmarkTables
+from epsinas.sources.nas_bench_101 import read_nas_bench_101
 from epsinas.spaces import NasBench101
-from tests.sources.test_tfrecords import record, write_records
+from tests.sources.test_tfrecords import write_records
 
 SPACE = NasBench101()
 ARCHITECTURES = [
@@ -74,7 +72,7 @@ def rows() -> list[bytes]:
 
 def refusal(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        converters.nas_bench_101(path)
+        read_nas_bench_101(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -85,8 +83,8 @@ def official(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(official) -> converters.NasBench101:
-    return converters.nas_bench_101(official)
+def converted(official) -> BenchmarkTables:
+    return read_nas_bench_101(official)
 
 
 def test_architectures_are_in_the_order_of_the_file(converted):
@@ -116,13 +114,13 @@ def test_there_are_no_other_rows(converted):
 
 def test_tables_are_in_their_schemas(converted, tmp_path):
     path = tmp_path / "table"
-    for table, kind in zip(converted, ("architectures", "performance"), strict=True):
+    for table, kind in zip(converted[:2], ("architectures", "performance"), strict=True):
         getattr(schemas, f"write_{kind}")(table, path)
         pd.testing.assert_frame_equal(getattr(schemas, f"read_{kind}")(path), table)
 
 
 def test_tables_are_like_the_mirrors(converted, mirror):
-    for table, kind in zip(converted, ("architectures", "performance"), strict=True):
+    for table, kind in zip(converted[:2], ("architectures", "performance"), strict=True):
         real = pd.read_parquet(mirror / f"nas-bench-101.{kind}.parquet")
         pd.testing.assert_series_equal(table.dtypes, real.dtypes)
 
@@ -185,23 +183,5 @@ def test_more_epochs_are_kept_apart(tmp_path):
     both = [
         content for index in range(2) for run in range(3) for content in (row(index, run), row(index, run, epochs=12))
     ]
-    table = converters.nas_bench_101(write_records(tmp_path / "full", both)).performance
+    table = read_nas_bench_101(write_records(tmp_path / "full", both)).performance
     assert table.groupby("epochs").size().to_dict() == {12: 16, 108: 16}
-
-
-def test_the_official_file_is_converted_once_for_its_two_tables(tmp_path, monkeypatch):
-    content = b"".join(map(record, rows()))
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "nasbench_only108.tfrecord").write_bytes(content)
-    convert, calls = converters.nas_bench_101, []
-    monkeypatch.setattr(converters, "nas_bench_101", lambda path: calls.append(path) or convert(path))
-    for kind in ("performance", "architectures"):
-        name = f"nas-bench-101.{kind}.parquet"
-        raw = replace(SOURCES[name].raw[0], checksum=hashlib.sha256(content).hexdigest())
-        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], raw=(raw,)))
-        found = retrieve(name, tmp_path / name, None, cache)
-        assert found.via == "download"
-    assert calls == [cache / "nasbench_only108.tfrecord"]
-    assert len(schemas.read_architectures(tmp_path / "nas-bench-101.architectures.parquet")) == 3
-    assert len(schemas.read_performance(tmp_path / "nas-bench-101.performance.parquet")) == 24

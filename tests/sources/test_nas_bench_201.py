@@ -1,8 +1,5 @@
-import gzip
 import io
 import os
-import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +10,10 @@ from nas_201_api import ArchResults, NASBench201API, ResultsCount
 
 from epsinas.errors import InputError
 from epsinas.files import tables as schemas
-from epsinas.sources import converters
+from epsinas.sources.base import BenchmarkTables
+from epsinas.sources.nas_bench_201 import read_nas_bench_201
 from tests.conftest import MIRROR
-from tests.sources.test_pickles import Calls, python2_batch
+from tests.sources.test_pickles import Calls
 
 NAMES = [
     "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|",
@@ -86,44 +84,6 @@ def write_nas_bench_201(path: Path, contents: object = None) -> Path:
     return path
 
 
-def pixels(count: int, side: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-
-
-def rows(images: np.ndarray) -> np.ndarray:
-    """Images as the official files have them: a row holds the red plane, then the green, then the blue."""
-    return np.stack([np.concatenate([image[:, :, channel].ravel() for channel in range(3)]) for image in images])
-
-
-def write_archive(path: Path, folder: str, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(f"{folder}/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return path
-
-
-def write_cifar10(path: Path) -> Path:
-    """Five batches of two images, the archive's other files among them, out of order."""
-    members = {"readme.html": b"<html>", "batches.meta": b"not read", "test_batch": b"not read"}
-    for number in (2, 1, 3, 5, 4):
-        batch = python2_batch(rows(pixels(2, 32, number)), b"labels", [number, 0])
-        members[f"data_batch_{number}"] = batch
-    return write_archive(path, "cifar-10-batches-py", members)
-
-
-def write_imagenet16(folder: Path) -> list[Path]:
-    """Ten batches of four images with labels on both sides of the first 120."""
-    paths = []
-    for number in range(1, 11):
-        labels = [1, 120, 121, 1000] if number < 10 else [500, 600, 700, number]
-        batch = {"data": rows(pixels(4, 16, number)), "labels": labels, "mean": np.zeros(768)}
-        paths.append(folder / f"train_data_batch_{number}")
-        paths[-1].write_bytes(pickle.dumps(batch, protocol=3))
-    return paths
-
-
 def refusal(function, *arguments) -> str:
     with pytest.raises(InputError) as caught:
         function(*arguments)
@@ -132,8 +92,8 @@ def refusal(function, *arguments) -> str:
 
 
 @pytest.fixture(scope="module")
-def converted(tmp_path_factory) -> converters.NasBench201:
-    return converters.nas_bench_201(write_nas_bench_201(tmp_path_factory.mktemp("raw") / "NAS-Bench-201.pth"))
+def converted(tmp_path_factory) -> BenchmarkTables:
+    return read_nas_bench_201(write_nas_bench_201(tmp_path_factory.mktemp("raw") / "NAS-Bench-201.pth"))
 
 
 def test_nas_bench_201_architectures_keep_the_official_order(converted):
@@ -210,7 +170,7 @@ def test_nas_bench_201_tables_are_like_the_mirrors(converted):
 
 def test_nas_bench_201_is_read_from_the_zip_format_too(tmp_path, converted):
     torch.save(nas_bench_201_contents(), tmp_path / "new.pth")
-    read = converters.nas_bench_201(tmp_path / "new.pth")
+    read = read_nas_bench_201(tmp_path / "new.pth")
     pd.testing.assert_frame_equal(read.performance, converted.performance)
 
 
@@ -219,7 +179,7 @@ def test_a_malicious_torch_file_is_refused_and_nothing_runs(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     contents = {"meta_archs": Calls(os.system, "touch harmed")}
     torch.save(contents, tmp_path / "bad.pth", _use_new_zipfile_serialization=zipped)
-    message = refusal(converters.nas_bench_201, tmp_path / "bad.pth")
+    message = refusal(read_nas_bench_201, tmp_path / "bad.pth")
     assert message.startswith("bad.pth: ")
     assert os.name in message
     assert os.listdir(tmp_path) == ["bad.pth"]
@@ -227,13 +187,13 @@ def test_a_malicious_torch_file_is_refused_and_nothing_runs(tmp_path, monkeypatc
 
 def test_what_is_admitted_for_one_file_is_not_admitted_afterwards(tmp_path):
     before = torch.serialization.get_safe_globals()
-    converters.nas_bench_201(write_nas_bench_201(tmp_path / "NAS-Bench-201.pth"))
+    read_nas_bench_201(write_nas_bench_201(tmp_path / "NAS-Bench-201.pth"))
     assert torch.serialization.get_safe_globals() == before
 
 
 def test_a_custom_class_in_a_torch_file_is_named(tmp_path):
     torch.save({"meta_archs": Path("somewhere")}, tmp_path / "bad.pth")
-    assert refusal(converters.nas_bench_201, tmp_path / "bad.pth") == (
+    assert refusal(read_nas_bench_201, tmp_path / "bad.pth") == (
         "bad.pth: refused to load pathlib.PosixPath; "
         "expected nothing but dictionaries, lists, text, numbers and tensors"
     )
@@ -269,114 +229,21 @@ def test_missing_results_are_named(tmp_path, keys, message):
     contents = nas_bench_201_contents()
     without(contents, *keys)
     path = write_nas_bench_201(tmp_path / "part.pth", contents)
-    assert refusal(converters.nas_bench_201, path) == f"part.pth: {message}"
+    assert refusal(read_nas_bench_201, path) == f"part.pth: {message}"
 
 
 def test_results_of_another_shape_are_one_line(tmp_path):
     contents = nas_bench_201_contents() | {"arch2infos": [3, 4]}
     path = write_nas_bench_201(tmp_path / "odd.pth", contents)
     expected = "odd.pth: network 0: its results are not in the benchmark's format: "
-    assert refusal(converters.nas_bench_201, path).startswith(expected)
+    assert refusal(read_nas_bench_201, path).startswith(expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 not a zip"])
 def test_a_file_that_is_not_torchs_is_named(tmp_path, content):
     path = tmp_path / "file.pth"
     path.write_bytes(content)
-    assert refusal(converters.nas_bench_201, path).startswith("file.pth: ")
+    assert refusal(read_nas_bench_201, path).startswith("file.pth: ")
     torch.save([1, 2], path)
     expected = "file.pth: found list, expected a dictionary with the key meta_archs"
-    assert refusal(converters.nas_bench_201, path) == expected
-
-
-def test_cifar10_images_come_in_the_official_order(tmp_path):
-    read = converters.cifar10(write_cifar10(tmp_path / "cifar-10-python.tar.gz"))
-    np.testing.assert_array_equal(read.images, np.concatenate([pixels(2, 32, n) for n in range(1, 6)]))
-    assert read.labels.tolist() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
-    assert read.labels.dtype == np.int16
-    assert read.source.startswith("CIFAR-10 training images")
-
-
-def test_cifar100_takes_the_fine_labels(tmp_path):
-    batch = python2_batch(rows(pixels(3, 32)), b"fine_labels", [99, 0, 7])
-    path = write_archive(tmp_path / "cifar-100-python.tar.gz", "cifar-100-python", {"test": b"", "train": batch})
-    read = converters.cifar100(path)
-    np.testing.assert_array_equal(read.images, pixels(3, 32))
-    assert read.labels.tolist() == [99, 0, 7]
-
-
-def test_imagenet16_120_is_the_first_120_classes(tmp_path):
-    read = converters.imagenet16_120(write_imagenet16(tmp_path))
-    kept = [pixels(4, 16, n)[:2] for n in range(1, 10)] + [pixels(4, 16, 10)[3:]]
-    np.testing.assert_array_equal(read.images, np.concatenate(kept))
-    assert read.labels.tolist() == [0, 119] * 9 + [9]
-    assert read.labels.dtype == np.int16
-
-
-def test_labels_may_be_an_array(tmp_path):
-    path = tmp_path / "train_data_batch_1"
-    batch = {"data": rows(pixels(2, 16)), "labels": np.array([5, 130])}
-    path.write_bytes(pickle.dumps(batch, protocol=4))
-    assert converters.imagenet16_120([path]).labels.tolist() == [4]
-
-
-def batch(**entries) -> dict:
-    return {"data": rows(pixels(2, 16)), "labels": [1, 2]} | entries
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([1, 2], "found list, expected a dictionary with the key data"),
-        ({"images": 1}, "key data is missing; found images"),
-        ({"data": batch()["data"]}, "key labels is missing; found data"),
-        (batch(data=[1, 2]), "data: found list, expected uint8 (N, 768)"),
-        (batch(data=np.zeros((2, 768))), "data: found float64 (2, 768), expected uint8 (N, 768)"),
-        (batch(data=rows(pixels(2, 32))), "data: found uint8 (2, 3072), expected uint8 (N, 768)"),
-        (batch(labels=[1, 2, 3]), "labels: found shape (3,), expected (2,)"),
-        (
-            batch(labels=["cat", "dog"]),
-            "labels: invalid literal for int() with base 10: 'cat', expected integers",
-        ),
-    ],
-)
-def test_a_wrong_batch_is_explained(tmp_path, content, message):
-    path = tmp_path / "train_data_batch_1"
-    path.write_bytes(pickle.dumps(content, protocol=4))
-    assert refusal(converters.imagenet16_120, [path]) == f"train_data_batch_1: {message}"
-
-
-def test_a_malicious_batch_in_an_archive_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    attack = pickle.dumps(Calls(os.system, "touch harmed"), protocol=2)
-    path = write_archive(tmp_path / "bad.tar.gz", "cifar-100-python", {"train": attack})
-    assert refusal(converters.cifar100, path).startswith(f"bad.tar.gz/train: refused to load {os.name}.system")
-    assert os.listdir(tmp_path) == ["bad.tar.gz"]
-
-
-def test_a_missing_member_is_named(tmp_path):
-    content = python2_batch(rows(pixels(2, 32)), b"labels", [0, 1])
-    path = write_archive(tmp_path / "part.tar.gz", "folder", {"data_batch_1": content})
-    message = "part.tar.gz: member data_batch_2 is missing; found data_batch_1"
-    assert refusal(converters.cifar10, path) == message
-
-
-def test_links_in_an_archive_are_not_followed(tmp_path):
-    with tarfile.open(tmp_path / "link.tar.gz", "w:gz") as archive:
-        entry = tarfile.TarInfo("folder/train")
-        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hostname"
-        archive.addfile(entry)
-    assert refusal(converters.cifar100, tmp_path / "link.tar.gz").startswith("link.tar.gz")
-
-
-@pytest.mark.parametrize("content", [b"text", gzip.compress(b"no archive"), b""], ids=["text", "gzip", "empty"])
-def test_a_file_that_is_no_archive_is_named(tmp_path, content):
-    path = tmp_path / "file.tar.gz"
-    path.write_bytes(content)
-    assert refusal(converters.cifar10, path).startswith("file.tar.gz: not a readable tar.gz archive: ")
-
-
-def test_a_truncated_archive_is_named(tmp_path):
-    path = write_cifar10(tmp_path / "file.tar.gz")
-    path.write_bytes(path.read_bytes()[:-2000])
-    assert refusal(converters.cifar10, path).startswith("file.tar.gz")
+    assert refusal(read_nas_bench_201, path) == expected
