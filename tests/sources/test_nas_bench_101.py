@@ -8,6 +8,7 @@ import pytest
 
 from epsinas.errors import InputError
 from epsinas.files import tables as schemas
+from epsinas.sources import nas_bench_101
 from epsinas.sources.base import BenchmarkTables
 from epsinas.sources.nas_bench_101 import read_nas_bench_101
 from epsinas.spaces import NasBench101
@@ -46,7 +47,7 @@ def metrics(parameters: int, valid: float, test: float, evaluations: int = 3) ->
         evaluation += b"\x32\x04path"
         content += b"\x0a" + varint(len(evaluation)) + evaluation
     content += b"\x10" + varint(parameters) + doubles(_3=2000.0)
-    return base64.b64encode(content).decode()
+    return base64.encodebytes(content).decode()
 
 
 def accuracies(index: int, run: int) -> tuple[float, float]:
@@ -185,3 +186,26 @@ def test_more_epochs_are_kept_apart(tmp_path):
     ]
     table = read_nas_bench_101(write_records(tmp_path / "full", both)).performance
     assert table.groupby("epochs").size().to_dict() == {12: 16, 108: 16}
+
+
+def test_the_real_first_record_is_read(mirror, monkeypatch):
+    """Its base64 is wrapped: a newline after 76 characters and at the end."""
+    monkeypatch.setattr(nas_bench_101, "_RUNS", 1)
+    tables = read_nas_bench_101(mirror / "nasbench_full.first-record.tfrecord")
+    assert tables.architectures.loc[0].to_dict() == {
+        "index": 0,
+        "architecture": "0100110001000000010010000010000001000000010000000:input,conv3x3-bn-relu,maxpool3x3,"
+        "conv3x3-bn-relu,conv3x3-bn-relu,conv1x1-bn-relu,output",
+        "hash": "00005c142e6f48ac74fdcf73e3439874",
+        "parameters": 8_555_530,
+    }
+    final = tables.performance.query("seed == 0").set_index("split")["accuracy"]
+    assert final.between(34, 36).all()
+    assert set(tables.performance["epochs"]) == {4}
+
+
+def test_architectures_of_a_verified_file_are_not_checked(tmp_path, monkeypatch):
+    """Once, 423,624 names were computed again after the file's checksum had been compared."""
+    monkeypatch.setattr(nas_bench_101, "_check", lambda *_: pytest.fail("checked"))
+    path = write_records(tmp_path / "file", rows())
+    assert len(read_nas_bench_101(path, verified=True).architectures) == 3

@@ -81,6 +81,14 @@ def test_a_run_that_failed_is_kept_without_a_performance(path, status):
     assert table["epochs"].tolist() == [3, 3]
 
 
+@pytest.mark.parametrize("last", [float("inf"), float("nan"), 10**400])
+def test_a_run_that_ended_in_an_infinite_loss_failed(path, last):
+    """Once, one such log refused the whole archive: the benchmark's script marks NaN, but not infinity."""
+    logs = log(3, test_losses=[6.0, 6.0, last]), log(4)
+    table = read_nas_bench_nlp([archive(path, *logs)]).performance
+    assert table.groupby("index")["loss"].count().to_dict() == {3: 0, 4: 2}
+
+
 def test_runs_of_a_network_are_numbered_by_archive_and_start(tmp_path):
     single = archive(tmp_path / "single.zip", log(3, test_losses=[6.0, 6.0, 1.0]))
     times = {"2020-06-02_00-00-00": 3.0, "2020-06-01_00-00-00": 2.0}
@@ -144,7 +152,7 @@ def test_the_mirrors_tables_are_those_of_its_logs(mirror):
         ({"num_params": -1}, "num_params: found -1, expected 0 to 9007199254740992"),
         ({"status": None}, "status: found NoneType, expected str"),
         ({"data": 1}, "data: found int, expected str"),
-        ({"test_losses": [5.0, 5.0, float("nan")]}, "test_losses: found nan after the last epoch, expected a loss"),
+        ({"test_losses": [5.0, 5.0, -1.0]}, "test_losses: found -1.0 after the last epoch, expected a loss"),
         ({"test_losses": [5.0, 5.0, "5"]}, "test_losses: found '5' after the last epoch, expected a loss"),
         ({"test_losses": 5.0}, "test_losses: found float, expected list"),
         ({"recepie": "{}"}, "recipe: found an empty object, expected JSON like"),

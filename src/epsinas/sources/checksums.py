@@ -40,11 +40,21 @@ def recorded_digests(path: str | Path, algorithms: tuple[str, ...]) -> dict[str,
     return {name: str(known[name]) for name in algorithms}
 
 
-def move_with_record(path: Path, target: Path) -> None:
-    """Give a file another name, and its record too, so that nothing is computed again."""
+def move_with_record(path: Path, target: Path, address: str) -> None:
+    """Give a downloaded file another name, and its record too, to which its address is added."""
+    recorded_digests(path, ("sha256",))
     os.replace(path, target)
-    with suppress(FileNotFoundError):
-        os.replace(_record(path), _record(target))
+    with suppress(OSError):
+        known = _read(_record(path)) | {"address": address}
+        _record(target).write_text(json.dumps(known, indent=1) + "\n")
+        _record(path).unlink()
+
+
+def recorded_address(path: Path) -> str | None:
+    """Return where a file was downloaded from, None where it was put there by hand."""
+    known = _read(_record(path))
+    found = known.get("address")
+    return found if isinstance(found, str) and known.get("mtime_ns") == path.stat().st_mtime_ns else None
 
 
 def delete_with_record(path: Path) -> None:

@@ -77,7 +77,7 @@ def _download(raw: RawFile, path: Path, progress: Progress) -> None:
         except _Unavailable as error:
             reasons.append(f"{address}: {error}")
             continue
-        move_with_record(partial, path)
+        move_with_record(partial, path, address)
         return
     raise InputError(
         f"{raw.name}: cannot be downloaded from {'; '.join(reasons)}; "

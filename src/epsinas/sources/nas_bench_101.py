@@ -15,9 +15,10 @@ import pandas as pd
 from epsinas.errors import InputError, one_line
 from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
 from epsinas.sources.conversion import architecture_table, table_sources
+from epsinas.sources.progress import Progress, silent
 from epsinas.spaces import NasBench101
 
-VERSION = 1
+VERSION = 2
 """Of the reader: raised whenever it gives other tables of the same file."""
 
 _RUNS = 3
@@ -26,38 +27,46 @@ _FINAL = 2
 """Position of the last of the evaluations of a training, after those at its beginning and half-way."""
 
 
-def read_nas_bench_101(path: str | Path) -> BenchmarkTables:
+def read_nas_bench_101(path: str | Path, progress: Progress = silent, *, verified: bool = False) -> BenchmarkTables:
     """Convert `nasbench_only108.tfrecord`.
 
     The architectures are in the order of their first appearance in the file, with the benchmark's `hash` and the
     number of trainable `parameters`. The performance table has a row for every network, split, number of epochs
     (108) and run (`seed` 0 to 2, in the order of appearance), and one with a null seed for their mean.
 
-    The file is read record by record. The official one, 500 MB, takes some minutes; what is kept of it is small.
+    The file is read record by record; what is kept of it is small.
+
+    Args:
+        path: of the file.
+        progress: where to tell how many bytes are read.
+        verified: the file has the official checksum, so that its architectures need not be checked one by one.
 
     Raises:
         InputError: a record is damaged or not as the benchmark writes it, or a network has not three runs.
     """
-    from epsinas.sources.tfrecords import records  # imports numba
+    from epsinas.sources.tfrecords import FRAME, records  # imports numba
 
     path = Path(path)
     numbers: dict[str, int] = {}
     names: list[str] = []
     parameters = array("q")
     runs: tuple[array, ...] = (array("l"), array("h"), array("d"), array("d"))
-    for number, content in enumerate(records(path)):
-        where = f"{path.name}: record {number}"
-        row = _row(content, where)
-        if row.hash not in numbers:
-            _check_101(row, where)
-            numbers[row.hash] = len(names)
-            names.append(row.architecture)
-            parameters.append(row.parameters)
-        index = numbers[row.hash]
-        if (row.architecture, row.parameters) != (names[index], parameters[index]):
-            raise InputError(f"{where}: found another network for hash {row.hash}, expected {names[index]}")
-        for column, value in zip(runs, (index, row.epochs, 100 * row.valid, 100 * row.test), strict=True):
-            column.append(value)
+    with progress(f"reading {path.name}", _size(path)) as advance:
+        for number, content in enumerate(records(path)):
+            where = f"{path.name}: record {number}"
+            row = _row(content, where)
+            advance(len(content) + FRAME)
+            if row.hash not in numbers:
+                if not verified:
+                    _check(row, where)
+                numbers[row.hash] = len(names)
+                names.append(row.architecture)
+                parameters.append(row.parameters)
+            index = numbers[row.hash]
+            if (row.architecture, row.parameters) != (names[index], parameters[index]):
+                raise InputError(f"{where}: found another network for hash {row.hash}, expected {names[index]}")
+            for column, value in zip(runs, (index, row.epochs, 100 * row.valid, 100 * row.test), strict=True):
+                column.append(value)
     if not names:
         raise InputError(f"{path.name}: found no records, expected three for each network")
     counts = Counter(zip(runs[0], runs[1], strict=True))
@@ -67,7 +76,11 @@ def read_nas_bench_101(path: str | Path) -> BenchmarkTables:
                 f"{path.name}: found {count} runs of {epochs} epochs for {list(numbers)[index]}, expected {_RUNS}"
             )
     architectures = architecture_table(names).assign(hash=list(numbers), parameters=np.array(parameters))
-    return BenchmarkTables(architectures, _performance_101(*map(np.array, runs)))
+    return BenchmarkTables(architectures, _performance(*map(np.array, runs)))
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 class _Row(NamedTuple):
@@ -82,12 +95,15 @@ class _Row(NamedTuple):
 
 
 def _row(content: bytes, where: str) -> _Row:
-    """Read a record: a JSON list of hash, epochs, adjacency matrix, operations, and metrics as base64 protobuf."""
+    """Read a record: a JSON list of hash, epochs, adjacency matrix, operations, and metrics as base64 protobuf.
+
+    The base64 is wrapped after 76 characters.
+    """
     from google.protobuf.message import DecodeError
 
     try:
         name, epochs, matrix, operations, metrics = json.loads(content)
-        metrics = _model_metrics().FromString(base64.b64decode(metrics, validate=True))
+        metrics = _model_metrics().FromString(base64.b64decode(metrics.replace("\n", ""), validate=True))
         final = metrics.evaluation_data[_FINAL]
         row = _Row(
             str(name),
@@ -97,7 +113,7 @@ def _row(content: bytes, where: str) -> _Row:
             final.validation_accuracy,
             final.test_accuracy,
         )
-    except (ValueError, TypeError, LookupError, RecursionError, binascii.Error, DecodeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, binascii.Error, DecodeError) as error:
         raise InputError(
             f"{where}: found no row of NAS-Bench-101 ({one_line(error)}), expected a JSON list of hash, epochs, "
             "adjacency, operations and metrics"
@@ -110,7 +126,7 @@ def _row(content: bytes, where: str) -> _Row:
     return row
 
 
-def _check_101(row: _Row, where: str) -> None:
+def _check(row: _Row, where: str) -> None:
     """Check that a row's architecture is one of the space and has the row's name there."""
     try:
         found = NasBench101().graph_hash(row.architecture)
@@ -120,7 +136,7 @@ def _check_101(row: _Row, where: str) -> None:
         raise InputError(f"{where}: found hash {row.hash} for {row.architecture}, expected {found}")
 
 
-def _performance_101(index: np.ndarray, epochs: np.ndarray, valid: np.ndarray, test: np.ndarray) -> pd.DataFrame:
+def _performance(index: np.ndarray, epochs: np.ndarray, valid: np.ndarray, test: np.ndarray) -> pd.DataFrame:
     """Return the performance table of runs in the order of the file."""
     wide = pd.DataFrame({"index": index, "epochs": epochs, "valid": valid, "test": test})
     wide["seed"] = wide.groupby(["index", "epochs"]).cumcount()
@@ -173,7 +189,7 @@ BENCHMARK = OfficialBenchmark(
     "nas-bench-101",
     table_sources(
         "nas-bench-101",
-        [((FILE,), lambda paths, progress: read_nas_bench_101(paths[0]))],
+        [((FILE,), lambda paths, progress: read_nas_bench_101(paths[0], progress, verified=True))],
         VERSION,
         ("architectures", "performance"),
         "Apache-2.0",

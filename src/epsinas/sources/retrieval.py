@@ -17,7 +17,7 @@ from epsinas.files.texts import sentences
 from epsinas.files.whole import atomic, sha256
 from epsinas.sources import embedded
 from epsinas.sources.base import BENCHMARKS, Conversion, Provenance, Source
-from epsinas.sources.checksums import recorded_digests
+from epsinas.sources.checksums import recorded_address, recorded_digests
 from epsinas.sources.download import fetch
 from epsinas.sources.progress import Progress, silent
 
@@ -170,7 +170,11 @@ def _from_network(name: str, cache: Path, progress: Progress) -> tuple[Callable[
     source = _source(name)
     conversion, paths = _fetched(source, cache, progress)
     facts = {
-        "source": " ".join(dict.fromkeys(raw.addresses[0] for raw in conversion.raw)),
+        "source": " ".join(
+            dict.fromkeys(
+                recorded_address(path) or raw.addresses[0] for raw, path in zip(conversion.raw, paths, strict=True)
+            )
+        ),
         "via": "download",
         "licence": source.licence,
         "raw": {path.name: recorded_digests(path, ("sha256",))["sha256"] for path in paths},
