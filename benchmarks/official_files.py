@@ -143,7 +143,7 @@ class Referring(pickle._Pickler):
         return self._known[item] + 1 + FOUR_BYTES if type(item) is str and item in self._known else None
 
 
-@njit(cache=True)
+@njit
 def renumber(data, offset, out):  # type: ignore[no-untyped-def]
     """Write a pickle's opcodes, without its first and last, as part of a larger one whose memo has `offset` entries.
 

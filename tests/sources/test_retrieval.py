@@ -16,7 +16,7 @@ from epsinas.files import whole
 from epsinas.sources import conversion, retrieval
 from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile
 from epsinas.sources.conversion import copy_conversion, image_conversion, table_sources
-from epsinas.sources.retrieval import known_sources, planned_downloads, retrieve
+from epsinas.sources.retrieval import PlannedDownload, announcement, known_sources, planned_downloads, retrieve
 from tests.conftest import MIRROR
 from tests.datasets.test_official_images import pixels, write_cifar10, write_imagenet16
 
@@ -179,6 +179,17 @@ def test_the_first_way_is_what_an_error_is_about(tmp_path, server, offer):
     assert message.startswith(f"first.txt: cannot be downloaded from {first.addresses[0]}: 404")
 
 
+def test_a_wrong_file_in_the_cache_is_said_and_not_passed_over(tmp_path, server, offer):
+    server.files["second.txt"] = b"text"
+    first, second = (official(f"{name}.txt", b"text", server.address(f"{name}.txt")) for name in ("first", "second"))
+    offer("file.txt", copy_conversion(first), copy_conversion(second))
+    (tmp_path / "first.txt").write_bytes(b"wrong")
+    message = refusal(retrieve, "file.txt", tmp_path / "results" / "file.txt", None, tmp_path)
+    assert message.startswith(f"{tmp_path / 'first.txt'}: found md5 ")
+    assert (tmp_path / "first.txt").read_bytes() == b"wrong"
+    assert server.ranges == []
+
+
 @pytest.fixture
 def tables(offer, tmp_path):
     """A benchmark with one official file in the cache, whose content is its only architecture; lists readings of it."""
@@ -262,6 +273,21 @@ def test_what_would_be_downloaded_is_said_once_for_each_file(tmp_path, offer):
     (tmp_path / "official.file").write_text("")
     assert planned_downloads(names, None, tmp_path) == [second]
     assert planned_downloads(names, tmp_path, tmp_path) == []
+
+
+def test_what_comes_is_announced(tmp_path):
+    downloads = [
+        PlannedDownload("large.pth", 5_050_000_000, "MIT", "https://a"),
+        PlannedDownload("small.zip", 879_000, None, "https://b"),
+        PlannedDownload("other.zip", None, None, "https://c"),
+    ]
+    assert announcement(downloads, "cache") == (
+        "3 official files will be downloaded into cache, 5.05 GB and what is of unknown size:\n"
+        "  large.pth: 5.05 GB, MIT, https://a\n"
+        "  small.zip: 879 kB, no licence stated, https://b\n"
+        "  other.zip: size unknown, no licence stated, https://c"
+    )
+    assert announcement([], "cache") == ""
 
 
 def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, offer):

@@ -26,7 +26,11 @@ CHUNK = 1 << 16
 _NO_GDOWN = "gdown is not installed; expected `pip install epsinas[workflow]`"
 
 
-class _Unavailable(Exception):
+class UnavailableError(InputError):
+    """No address gives an official file; it may be made of others."""
+
+
+class _Refused(Exception):
     """An address does not give the file; another one may."""
 
 
@@ -42,7 +46,8 @@ def fetch(raw: RawFile, cache: str | Path, progress: Progress = silent) -> Path:
         progress: where to tell how far a download is.
 
     Raises:
-        InputError: no address gives the file, the disk is too small, or a checksum differs.
+        UnavailableError: no address gives the file with the right checksum.
+        InputError: the disk is too small, or the file in the cache has another checksum.
     """
     cache = Path(cache)
     path = cache / raw.name
@@ -73,13 +78,13 @@ def _download(raw: RawFile, path: Path, progress: Progress) -> None:
             send(raw, address, partial, progress)
             if found := _other_checksum(raw, partial):
                 delete_with_record(partial)
-                raise _Unavailable(f"found {raw.algorithm} {found} in what it sent, expected {_expected(raw)}")
-        except _Unavailable as error:
+                raise _Refused(f"found {raw.algorithm} {found} in what it sent, expected {_expected(raw)}")
+        except _Refused as error:
             reasons.append(f"{address}: {error}")
             continue
         move_with_record(partial, path, address)
         return
-    raise InputError(
+    raise UnavailableError(
         f"{raw.name}: cannot be downloaded from {'; '.join(reasons)}; "
         f"name a mirror, or put the file into {path.parent} by hand"
     )
@@ -117,7 +122,7 @@ def _download_http(raw: RawFile, address: str, partial: Path, progress: Progress
             return _continue_http(raw, address, partial, progress)
         except requests.RequestException as error:
             if wait is None or not _may_pass(error):
-                raise _Unavailable(_reason(error)) from error
+                raise _Refused(_reason(error)) from error
             time.sleep(wait)
 
 
@@ -157,7 +162,7 @@ def _download_drive(raw: RawFile, address: str, partial: Path, progress: Progres
     try:
         import gdown
     except ImportError as error:
-        raise _Unavailable(_NO_GDOWN) from error
+        raise _Refused(_NO_GDOWN) from error
     identifier = address.rpartition("=")[2]
     done = 0
     try:
@@ -171,14 +176,14 @@ def _download_drive(raw: RawFile, address: str, partial: Path, progress: Progres
                 done = so_far
 
             gdown.download(id=identifier, output=str(partial), quiet=True, resume=True, progress=tell, timeout=TIMEOUT)
-    except _Unavailable:
+    except _Refused:
         raise
     except Exception as error:  # gdown's own errors share no base class over its versions
         if _is_of_this_machine(error):
             raise
-        raise _Unavailable(_reason(error)) from error
+        raise _Refused(_reason(error)) from error
     if not partial.is_file():
-        raise _Unavailable("Google Drive sent no file")
+        raise _Refused("Google Drive sent no file")
 
 
 def _is_of_this_machine(error: Exception) -> bool:
@@ -193,7 +198,7 @@ def _find_in_folder(gdown: Any, raw: RawFile, address: str) -> str:
         if PurePath(file.path).name == raw.name:
             return file.id
     found = ", ".join(file.path for file in files) or "no files"
-    raise _Unavailable(f"not in this folder; found {found}")
+    raise _Refused(f"not in this folder; found {found}")
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from epsinas.files.whole import atomic, sha256
 from epsinas.sources import embedded
 from epsinas.sources.base import BENCHMARKS, Conversion, Provenance, Source
 from epsinas.sources.checksums import recorded_address, recorded_digests
-from epsinas.sources.download import fetch
+from epsinas.sources.download import UnavailableError, fetch
 from epsinas.sources.progress import Progress, silent
 
 EMBEDDED = "embedded"
@@ -116,6 +116,32 @@ def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: st
     return list(planned.values())
 
 
+def announcement(planned: Iterable[PlannedDownload], cache: str | Path) -> str:
+    """Say in a few lines what will be downloaded: how large, under which licence, from where, and where it is kept.
+
+    Returns:
+        Lines without a newline at the end; an empty text where nothing is to come.
+    """
+    planned = list(planned)
+    if not planned:
+        return ""
+    known = sum(download.bytes or 0 for download in planned)
+    more = " and what is of unknown size" if any(download.bytes is None for download in planned) else ""
+    lines = [f"{len(planned)} official files will be downloaded into {cache}, {_size(known)}{more}:"]
+    for download in planned:
+        size = "size unknown" if download.bytes is None else _size(download.bytes)
+        lines.append(f"  {download.file}: {size}, {download.licence or 'no licence stated'}, {download.address}")
+    return "\n".join(lines)
+
+
+def _size(size: int) -> str:
+    """Print a number of bytes: 5.05 GB, 879 kB."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size / 1e3:.3g} kB"
+
+
 def take(path: str | Path, destination: str | Path) -> Provenance:
     """Check one's own images against the schema, copy them, and say where they came from.
 
@@ -210,6 +236,6 @@ def _fetched(source: Source, cache: Path, progress: Progress) -> tuple[Conversio
     for conversion in ways:
         try:
             return conversion, [fetch(raw, cache, progress) for raw in conversion.raw]
-        except InputError as error:
+        except UnavailableError as error:
             problems.append(error)
     raise problems[0]
