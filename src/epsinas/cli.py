@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         spaces = command.add_subparsers(dest="space", required=True, metavar="SPACE")
         for space in SPACES:
             own = spaces.add_parser(
-                space.name, help=space.summary, description=command.description, epilog=epilog, formatter_class=formatter
+                space.name,
+                help=space.summary,
+                description=command.description,
+                epilog=epilog,
+                formatter_class=formatter,
             )
             _add_network_options(own, space)
             add_options(own, space)
@@ -138,7 +142,9 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
         help=f"one of {', '.join(name for name in METRICS.names if _is_scorable(name))} (default epsilon), or "
         "package.module:function for one's own, of a network and a batch",
     )
-    parser.add_argument("--labels", metavar="LABELS.npy", help="integers (N,), one for each image, where a metric needs them")
+    parser.add_argument(
+        "--labels", metavar="LABELS.npy", help="integers (N,), one for each image, where a metric needs them"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of random weights (default 0)")
     low, high = space.weights
     parser.add_argument(

@@ -369,3 +369,20 @@ def test_the_real_tables_are_in_their_schemas(name, read, rows):
 @needs_mirror
 def test_the_real_images_are_in_their_schema():
     assert image_files.read_images(MIRROR / "ImageNet16-120.npz").images.shape == (12800, 16, 16, 3)
+
+
+def test_nullable_integers_have_the_width_of_their_column(path):
+    """Once, any of them became Int8, and 1,000 an error."""
+    schema = schemas.TableSchema(
+        (
+            schemas.Column("small", pa.int8(), null=True),
+            schemas.Column("large", pa.int64(), null=True),
+            schemas.Column("unsigned", pa.uint16(), null=True),
+        ),
+        key=("large",),
+    )
+    frame = pd.DataFrame({"small": [1, None], "large": [None, 2**40], "unsigned": [1000, None]})
+    schemas.write_table(frame.astype({"small": "Int8", "large": "Int64", "unsigned": "UInt16"}), path, schema)
+    read = schemas.read_table(path, schema)
+    assert read.dtypes.astype(str).to_dict() == {"small": "Int8", "large": "Int64", "unsigned": "UInt16"}
+    assert read["large"].tolist() == [pd.NA, 2**40]

@@ -5,18 +5,19 @@ import pandas as pd
 import pytest
 
 from epsinas import NasBench201
+from epsinas.datasets.digits import digits_images
 from epsinas.files.images import read_images
 from epsinas.files.tables import read_architectures, read_performance
 from epsinas.sources import embedded
 from epsinas.sources.retrieval import retrieve
-from epsinas.training.fit import Recipe, prepare, split, train, trained_by
+from epsinas.training.fit import Schedule, prepare, split, train, trained_by
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The embedded benchmark as a study retrieves it."""
     folder = tmp_path_factory.mktemp("embedded")
-    for name in embedded.FILES:
+    for name in [*embedded.FILES, "digits.npz", "zipf/train.txt"]:
         provenance = retrieve(name, folder / name, "embedded", folder / "cache")
         assert provenance.via == "embedded"
     return folder
@@ -92,13 +93,13 @@ def test_compact_form_keeps_everything(tmp_path):
 def test_committed_table_is_reproduced():
     """A random handful, trained again, within 3 points: equal on one machine, close on another."""
     record = embedded.record()
-    images, labels = (getattr(embedded.digits(), name) for name in ("images", "labels"))
+    images, labels = (getattr(digits_images(), name) for name in ("images", "labels"))
     data = prepare(images, labels, split(labels, **record["split"], rng=np.random.default_rng(0)))
     networks = embedded.networks().query("index == trained").sample(4, random_state=0)
     outcomes = embedded.outcomes().set_index(["index", "seed"])
     space = NasBench201(**record["skeleton"])
     for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
-        found = train(space, architecture, data, Recipe(**record["recipe"]), record["seeds"])
+        found = train(space, architecture, data, Schedule(**record["recipe"]), record["seeds"])
         for seed, outcome in zip(record["seeds"], found, strict=True):
             expected = outcomes.loc[(index, seed)]
             assert outcome.test == pytest.approx(expected["test"], abs=3), (index, seed)

@@ -9,7 +9,7 @@ import pytest
 from epsinas.errors import InputError
 from epsinas.files import tables as schemas
 from epsinas.sources import nas_bench_nlp as nlp_logs
-from epsinas.sources.nas_bench_nlp import nas_bench_nlp
+from epsinas.sources.nas_bench_nlp import read_nas_bench_nlp
 from tests.spaces.test_nas_bench_nlp import GRU, LSTM, RNN
 
 
@@ -53,14 +53,14 @@ def path(tmp_path) -> Path:
 def refused(path: Path) -> str:
     before = sorted(path.parent.iterdir())
     with pytest.raises(InputError) as caught:
-        nas_bench_nlp([path])
+        read_nas_bench_nlp([path])
     assert "\n" not in str(caught.value)
     assert sorted(path.parent.iterdir()) == before
     return str(caught.value)
 
 
 def test_losses_are_those_of_the_last_epoch(path):
-    tables = nas_bench_nlp([archive(path, log(7), log(3, GRU))])
+    tables = read_nas_bench_nlp([archive(path, log(7), log(3, GRU))])
     assert tables.architectures.to_dict("list") == {
         "index": [3, 7],
         "architecture": [GRU, RNN],
@@ -75,10 +75,18 @@ def test_losses_are_those_of_the_last_epoch(path):
 @pytest.mark.parametrize("status", ["loss is nan!", "KeyboardInterrupt", "Exception: CUDA out of memory"])
 def test_a_run_that_failed_is_kept_without_a_performance(path, status):
     failed = log(3, status=status, test_losses=[float("nan")], val_losses=[float("nan")])
-    table = nas_bench_nlp([archive(path, failed, log(4))]).performance.query("split == 'test'")
+    table = read_nas_bench_nlp([archive(path, failed, log(4))]).performance.query("split == 'test'")
     assert table["index"].tolist() == [3, 4]
     assert table["loss"].isna().tolist() == [True, False]
     assert table["epochs"].tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("last", [float("inf"), float("nan"), 10**400])
+def test_a_run_that_ended_in_an_infinite_loss_failed(path, last):
+    """Once, one such log refused the whole archive: the benchmark's script marks NaN, but not infinity."""
+    logs = log(3, test_losses=[6.0, 6.0, last]), log(4)
+    table = read_nas_bench_nlp([archive(path, *logs)]).performance
+    assert table.groupby("index")["loss"].count().to_dict() == {3: 0, 4: 2}
 
 
 def test_runs_of_a_network_are_numbered_by_archive_and_start(tmp_path):
@@ -91,7 +99,7 @@ def test_runs_of_a_network_are_numbered_by_archive_and_start(tmp_path):
         log(4, LSTM),
         log(3, data="data/wikitext-2", num_params=2003, experiment_id=5),
     )
-    tables = nas_bench_nlp([single, several])
+    tables = read_nas_bench_nlp([single, several])
     rows = tables.performance.query("split == 'test' and index == 3 and dataset == 'ptb'")
     assert dict(zip(rows["seed"], rows["loss"], strict=True)) == {0: 1.0, 1: 2.0, 2: 3.0}
     assert set(tables.performance["dataset"]) == {"ptb", "wikitext-2"}
@@ -101,7 +109,7 @@ def test_runs_of_a_network_are_numbered_by_archive_and_start(tmp_path):
 
 
 def test_tables_are_in_their_schemas(path, tmp_path):
-    tables = nas_bench_nlp([archive(path, log(3), log(4, GRU, status="loss is nan!"))])
+    tables = read_nas_bench_nlp([archive(path, log(3), log(4, GRU, status="loss is nan!"))])
     schemas.write_architectures(tables.architectures, tmp_path / "a.parquet")
     schemas.write_performance(tables.performance, tmp_path / "p.parquet")
     pd.testing.assert_frame_equal(schemas.read_performance(tmp_path / "p.parquet"), tables.performance)
@@ -110,13 +118,13 @@ def test_tables_are_in_their_schemas(path, tmp_path):
 
 def test_folders_and_other_members_are_passed_over(path):
     others = {"logs/": "", "logs/readme.txt": "no log", "__MACOSX/logs/._a.json": "\0"}
-    tables = nas_bench_nlp([archive(path, log(3), folder="logs/", others=others)])
+    tables = read_nas_bench_nlp([archive(path, log(3), folder="logs/", others=others)])
     assert tables.architectures["index"].tolist() == [3]
 
 
 def test_the_mirrors_tables_are_those_of_its_logs(mirror):
     """The mirror keeps one run of each network; network 1002429 was trained twice."""
-    tables = nas_bench_nlp([mirror / "nas-bench-nlp.wikitext-2-logs.zip"])
+    tables = read_nas_bench_nlp([mirror / "nas-bench-nlp.wikitext-2-logs.zip"])
     expected = schemas.read_architectures(mirror / "nas-bench-nlp.architectures.parquet")
     pd.testing.assert_frame_equal(tables.architectures, expected, check_dtype=False)
     ours = tables.performance.query("split == 'test'")
@@ -144,7 +152,7 @@ def test_the_mirrors_tables_are_those_of_its_logs(mirror):
         ({"num_params": -1}, "num_params: found -1, expected 0 to 9007199254740992"),
         ({"status": None}, "status: found NoneType, expected str"),
         ({"data": 1}, "data: found int, expected str"),
-        ({"test_losses": [5.0, 5.0, float("nan")]}, "test_losses: found nan after the last epoch, expected a loss"),
+        ({"test_losses": [5.0, 5.0, -1.0]}, "test_losses: found -1.0 after the last epoch, expected a loss"),
         ({"test_losses": [5.0, 5.0, "5"]}, "test_losses: found '5' after the last epoch, expected a loss"),
         ({"test_losses": 5.0}, "test_losses: found float, expected list"),
         ({"recepie": "{}"}, "recipe: found an empty object, expected JSON like"),

@@ -3,6 +3,7 @@ import io
 import os
 import pickle
 import struct
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -129,3 +130,18 @@ def test_one_line_shortens_and_never_is_empty():
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line(EOFError()) == "EOFError"
     assert len(one_line(ValueError("x" * 1000))) == 200
+
+
+def test_memory_that_ends_is_told_apart_from_a_damaged_file(monkeypatch):
+    def full(self):
+        raise MemoryError
+
+    monkeypatch.setattr(RestrictedUnpickler, "load", full)
+    with pytest.raises(InputError, match=r"^batch: the machine's memory ended while it was read; "):
+        load(io.BytesIO(b""), name="batch")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_ordered_dictionaries_and_sets_come_back(protocol):
+    content = [OrderedDict(a=1), {1, 2}]
+    assert load(io.BytesIO(pickle.dumps(content, protocol=protocol))) == content

@@ -1,33 +1,26 @@
 import hashlib
 import shutil
-import sys
-import threading
-from dataclasses import asdict, replace
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from epsinas.datasets.cifar10 import cifar10_images
+from epsinas.datasets.imagenet16_120 import BATCHES, imagenet16_120_images
 from epsinas.errors import InputError
 from epsinas.files import images as image_files
 from epsinas.files import tables as schemas
 from epsinas.files import whole
-from epsinas.sources import converters, retrieval
-from epsinas.sources.retrieval import SOURCES, RawFile, fetch, retrieve
+from epsinas.sources import conversion, retrieval
+from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile
+from epsinas.sources.conversion import copy_conversion, image_conversion, table_sources
+from epsinas.sources.retrieval import PlannedDownload, announcement, known_sources, planned_downloads, retrieve
 from tests.conftest import MIRROR
-from tests.sources.test_converters import pixels, write_cifar10, write_imagenet16, write_nas_bench_201
+from tests.datasets.test_official_images import pixels, write_cifar10, write_imagenet16
 
-CONTENT = bytes(range(256)) * 4
-DRIVE = "https://drive.google.com/uc?id=IDENTIFIER"
 FOLDER = "https://drive.google.com/drive/folders/FOLDER"
-
-
-def raw(address: str, content: bytes = CONTENT, **fields) -> RawFile:
-    return RawFile("raw.bin", address, "md5", **({"checksum": hashlib.md5(content).hexdigest()} | fields))
 
 
 def refusal(function, *arguments, **named) -> str:
@@ -35,74 +28,6 @@ def refusal(function, *arguments, **named) -> str:
         function(*arguments, **named)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `files`; each request spends one of `faults`: a status, or bytes after which to hang up."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.faults: list[tuple[str, int]] = []
-        self.ranges: list[str | None] = []
-        self.continues = True
-
-    def address(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        wanted = self.headers.get("Range")
-        self.server.ranges.append(wanted)
-        kind, value = self.server.faults.pop(0) if self.server.faults else ("none", 0)
-        content = self.server.files.get(self.path[1:])
-        if kind == "status" or content is None:
-            return self.send_error(value or 404)
-        start = int(wanted[6:-1]) if wanted and self.server.continues else 0
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start:][: value if kind == "cut" else None])
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(retrieval, "CHUNK", 100)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(retrieval, "RETRY_WAITS", (0.0, 0.0, 0.0))
-    with Server() as server:
-        server.files["raw.bin"] = CONTENT
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def drive(monkeypatch):
-    """A stand-in for gdown; `files` is what the drive has, by identifier, `calls` what was asked of it."""
-    drive = SimpleNamespace(files={"IDENTIFIER": CONTENT}, calls=[], folder=[])
-
-    def download(id, output, quiet, resume):
-        drive.calls.append((id, resume))
-        if id not in drive.files:
-            raise RuntimeError("Cannot retrieve the public link of the file.\nYou may need to change permission")
-        Path(output).write_bytes(drive.files[id])
-
-    def download_folder(url, skip_download, quiet):
-        assert skip_download
-        drive.calls.append(url)
-        return [SimpleNamespace(id=identifier, path=path) for identifier, path in drive.folder]
-
-    monkeypatch.setitem(sys.modules, "gdown", SimpleNamespace(download=download, download_folder=download_folder))
-    return drive
 
 
 @pytest.fixture
@@ -199,216 +124,217 @@ def test_a_file_without_official_source_is_named(tmp_path):
     assert "cifar10.npz" in message
 
 
-def test_a_download_is_kept_in_the_cache(tmp_path, server):
-    path = fetch(raw(server.address("raw.bin")), tmp_path / "cache")
-    assert path.read_bytes() == CONTENT
-    assert fetch(raw(server.address("raw.bin")), tmp_path / "cache") == path
-    assert server.ranges == [None]
+def official(name: str, content: bytes, address: str) -> RawFile:
+    return RawFile(name, (address,), "md5", hashlib.md5(content).hexdigest())
 
 
-def test_a_file_put_into_the_cache_by_hand_is_taken(tmp_path):
-    (tmp_path / "raw.bin").write_bytes(CONTENT)
-    assert fetch(raw("http://127.0.0.1:1/"), tmp_path).read_bytes() == CONTENT
-
-
-def test_a_damaged_file_in_the_cache_is_downloaded_again(tmp_path, server):
-    (tmp_path / "raw.bin").write_bytes(b"damaged")
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-
-
-def test_a_cut_connection_is_continued(tmp_path, server):
-    server.faults = [("cut", 500), ("cut", 250)]
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=500-", "bytes=700-"]
-
-
-def test_a_later_run_continues_what_an_earlier_one_left(tmp_path, server):
-    server.faults = [("cut", 500)] + 3 * [("status", 503)]
-    message = refusal(fetch, raw(server.address("raw.bin")), tmp_path)
-    assert "503 Service Unavailable" in message
-    assert (tmp_path / "raw.bin.part").stat().st_size == 500
-    server.ranges.clear()
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-    assert server.ranges == ["bytes=500-"]
-
-
-def test_a_server_that_cannot_continue_starts_anew(tmp_path, server):
-    server.continues = False
-    server.faults = [("cut", 500)]
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-
-
-def test_a_partial_file_longer_than_the_whole_is_dropped(tmp_path, server):
-    (tmp_path / "raw.bin.part").write_bytes(CONTENT + b"more")
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-    assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
-
-
-def test_a_busy_server_is_asked_again(tmp_path, server):
-    server.faults = [("status", 503), ("status", 429)]
-    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-
-
-def test_a_missing_file_is_asked_for_once(tmp_path, server):
-    address = server.address("absent.bin")
-    assert refusal(fetch, raw(address), tmp_path) == (
-        f"raw.bin: cannot be downloaded from {address}: 404 Not Found; "
-        f"name a mirror, or put the file into {tmp_path} by hand"
-    )
-    assert len(server.ranges) == 1
-
-
-def test_a_server_that_does_not_answer_is_named(tmp_path, server):
-    server.server_close()
-    message = refusal(fetch, raw(server.address("raw.bin")), tmp_path)
-    assert message.startswith(f"raw.bin: cannot be downloaded from {server.address('raw.bin')}: ")
-
-
-def test_a_checksum_that_differs_is_explained_and_the_file_removed(tmp_path, server):
-    address, right, wrong = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest(), "0" * 32
-    message = refusal(fetch, raw(address, checksum=wrong), tmp_path)
-    assert message == f"raw.bin: found md5 {right} in what {address} sent, expected {wrong}"
-    assert not (tmp_path / "raw.bin").exists()
-    assert not (tmp_path / "raw.bin.part").exists()
-
-
-def test_the_end_of_a_checksum_is_compared(tmp_path, server):
-    address, right = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest()
-    message = refusal(fetch, raw(address, checksum="096897"), tmp_path)
-    assert message == f"raw.bin: found md5 {right} in what {address} sent, expected one that ends in 096897"
-    assert fetch(raw(address, checksum=right[-6:]), tmp_path).is_file()
-
-
-def test_a_disk_that_is_too_small_is_named(tmp_path):
-    message = refusal(fetch, raw("http://127.0.0.1:1/", size=10**18), tmp_path)
-    assert message.endswith(f"GB free in {tmp_path}, expected at least 1000000000.0 GB for the download")
-
-
-def test_a_cache_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "cache").write_text("a file")
-    message = f"{tmp_path / 'cache' / 'raw.bin'}: cannot be written: File exists"
-    assert refusal(fetch, raw("http://127.0.0.1:1/"), tmp_path / "cache") == message
-
-
-def test_a_disk_that_fills_up_is_named(tmp_path, drive, monkeypatch):
-    def full(**_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(sys.modules["gdown"], "download", full)
-    message = f"{tmp_path / 'raw.bin'}: cannot be written: No space left on device"
-    assert refusal(fetch, raw(DRIVE), tmp_path) == message
-
-
-def test_google_drive_files_go_through_gdown_with_resume(tmp_path, drive):
-    assert fetch(raw(DRIVE), tmp_path).read_bytes() == CONTENT
-    assert drive.calls == [("IDENTIFIER", True)]
-
-
-def test_google_drive_folders_are_searched_for_the_file(tmp_path, drive):
-    drive.folder = [("OTHER", "ImageNet16/val_data"), ("IDENTIFIER", "ImageNet16/raw.bin")]
-    assert fetch(raw(FOLDER), tmp_path).read_bytes() == CONTENT
-    assert drive.calls == [FOLDER, ("IDENTIFIER", True)]
-
-
-def test_a_file_that_is_not_in_the_folder_is_named(tmp_path, drive):
-    drive.folder = [("OTHER", "ImageNet16/val_data")]
-    message = f"raw.bin: not in the folder {FOLDER}; found ImageNet16/val_data"
-    assert refusal(fetch, raw(FOLDER), tmp_path) == message
-
-
-def test_a_drive_that_refuses_says_what_to_do(tmp_path, drive):
-    drive.files.clear()
-    assert refusal(fetch, raw(DRIVE), tmp_path) == (
-        f"raw.bin: cannot be downloaded from {DRIVE}: Cannot retrieve the public link of the file. "
-        f"You may need to change permission; name a mirror, or put the file into {tmp_path} by hand"
-    )
-
-
-def test_a_missing_gdown_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gdown", None)
-    message = "raw.bin: gdown is not installed; expected `pip install epsinas[workflow]`"
-    assert refusal(fetch, raw(DRIVE), tmp_path) == message
-
-
-def test_downloads_are_converted_and_recorded(tmp_path, server, monkeypatch):
-    archive = write_cifar10(tmp_path / "archive").read_bytes()
-    server.files["cifar.tar.gz"] = archive
-    official = raw(server.address("cifar.tar.gz"), archive)
-    monkeypatch.setitem(SOURCES, "cifar10.npz", replace(SOURCES["cifar10.npz"], raw=(official,)))
+def test_downloads_are_converted_and_recorded(tmp_path, server, offer):
+    content = write_cifar10(tmp_path / "archive").read_bytes()
+    server.files["cifar.tar.gz"] = content
+    archive = official("archive.tar.gz", content, server.address("cifar.tar.gz"))
+    offer("cifar10.npz", image_conversion((archive,), lambda paths: cifar10_images(paths[0])))
     target = tmp_path / "results" / "cifar10.npz"
     found = retrieve("cifar10.npz", target, None, tmp_path / "cache")
     assert len(image_files.read_images(target).images) == 10
     assert found.sha256 == whole.sha256(target)
-    assert (found.via, found.source) == ("download", official.address)
-    assert found.raw == {"raw.bin": hashlib.sha256(archive).hexdigest()}
+    assert (found.via, found.source) == ("download", archive.addresses[0])
+    assert found.raw == {"archive.tar.gz": hashlib.sha256(content).hexdigest()}
     message = refusal(retrieve, "cifar10.npz", target, None, tmp_path / "cache", expected_sha256="0")
     assert message == f"cifar10.npz as downloaded: found sha256 {found.sha256}, expected 0"
 
 
-def test_a_failed_download_leaves_no_destination(tmp_path, server, monkeypatch):
-    official = raw(server.address("absent"))
-    monkeypatch.setitem(SOURCES, "cifar10.npz", replace(SOURCES["cifar10.npz"], raw=(official,)))
-    refusal(retrieve, "cifar10.npz", tmp_path / "results" / "cifar10.npz", None, tmp_path / "cache")
+def test_a_failed_download_leaves_no_destination(tmp_path, server, offer):
+    offer("file.txt", copy_conversion(official("file.txt", b"text", server.address("absent"))))
+    refusal(retrieve, "file.txt", tmp_path / "results" / "file.txt", None, tmp_path / "cache")
     assert not (tmp_path / "results").exists()
 
 
-def test_nas_bench_201_is_converted_once_for_its_three_tables(tmp_path, drive, monkeypatch):
-    content = write_nas_bench_201(tmp_path / "file.pth").read_bytes()
-    drive.files["IDENTIFIER"] = content
-    official = replace(raw(DRIVE, content), name="NAS-Bench-201-v1_1-096897.pth")
-    convert, calls = converters.nas_bench_201, []
-    monkeypatch.setattr(converters, "nas_bench_201", lambda path: calls.append(path) or convert(path))
-    for kind in ("performance", "architectures", "training-cost"):
-        name = f"nas-bench-201.{kind}.parquet"
-        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], raw=(official,)))
-        found = retrieve(name, tmp_path / name, None, tmp_path / "cache")
-        assert found.licence == "MIT"
-    assert calls == [tmp_path / "cache" / "NAS-Bench-201-v1_1-096897.pth"]
-    assert len(schemas.read_architectures(tmp_path / "nas-bench-201.architectures.parquet")) == 2
-    assert len(schemas.read_performance(tmp_path / "nas-bench-201.performance.parquet")) == 62
-    assert len(schemas.read_training_cost(tmp_path / "nas-bench-201.training-cost.parquet")) == 2
+def test_another_way_is_tried_where_the_first_ones_files_cannot_be_had(tmp_path, server, offer):
+    server.files["second.txt"] = b"text"
+    first, second = (official(f"{name}.txt", b"text", server.address(f"{name}.txt")) for name in ("first", "second"))
+    offer("file.txt", copy_conversion(first), copy_conversion(second))
+    found = retrieve("file.txt", tmp_path / "file.txt", None, tmp_path / "cache")
+    assert list(found.raw) == ["second.txt"]
+    assert found.source == server.address("second.txt")
+    server.ranges.clear()
+    retrieve("file.txt", tmp_path / "file.txt", None, tmp_path / "cache")
+    assert server.ranges == []
 
 
-def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, monkeypatch):
+def test_the_address_that_gave_a_file_is_recorded(tmp_path, server, offer):
+    server.files["second.txt"] = b"text"
+    addresses = (server.address("first.txt"), server.address("second.txt"))
+    offer("file.txt", copy_conversion(RawFile("file.txt", addresses)))
+    for _ in range(2):
+        found = retrieve("file.txt", tmp_path / "target.txt", None, tmp_path / "cache")
+        assert found.source == addresses[1]
+    (tmp_path / "cache" / "file.txt").write_bytes(b"another text, by hand")
+    assert retrieve("file.txt", tmp_path / "target.txt", None, tmp_path / "cache").source == addresses[0]
+
+
+def test_the_first_way_is_what_an_error_is_about(tmp_path, server, offer):
+    first, second = (official(f"{name}.txt", b"text", server.address(f"{name}.txt")) for name in ("first", "second"))
+    offer("file.txt", copy_conversion(first), copy_conversion(second))
+    message = refusal(retrieve, "file.txt", tmp_path / "file.txt", None, tmp_path / "cache")
+    assert message.startswith(f"first.txt: cannot be downloaded from {first.addresses[0]}: 404")
+
+
+def test_a_wrong_file_in_the_cache_is_said_and_not_passed_over(tmp_path, server, offer):
+    server.files["second.txt"] = b"text"
+    first, second = (official(f"{name}.txt", b"text", server.address(f"{name}.txt")) for name in ("first", "second"))
+    offer("file.txt", copy_conversion(first), copy_conversion(second))
+    (tmp_path / "first.txt").write_bytes(b"wrong")
+    message = refusal(retrieve, "file.txt", tmp_path / "results" / "file.txt", None, tmp_path)
+    assert message.startswith(f"{tmp_path / 'first.txt'}: found md5 ")
+    assert (tmp_path / "first.txt").read_bytes() == b"wrong"
+    assert server.ranges == []
+
+
+@pytest.fixture
+def tables(offer, tmp_path):
+    """A benchmark with one official file in the cache, whose content is its only architecture; lists readings of it."""
+    read = []
+
+    def reader(paths, progress):
+        read.append(paths)
+        architectures = pd.DataFrame({"index": [0], "architecture": [paths[0].read_text()]})
+        performance = pd.DataFrame(
+            {"index": [0], "dataset": ["d"], "split": ["test"], "epochs": [1], "seed": [0], "accuracy": [50.0]}
+        )
+        return BenchmarkTables(architectures, performance)
+
+    def register(version: int = 1) -> list:
+        raw = RawFile("official.file", ("http://127.0.0.1:1/",))
+        for source in table_sources("tiny", [((raw,), reader)], version, ("architectures", "performance"), "MIT"):
+            offer(source.name, *source.conversions)
+        return read
+
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "official.file").write_text("first")
+    return register
+
+
+def architecture(tmp_path) -> str:
+    target = tmp_path / "tiny.architectures.parquet"
+    retrieve(target.name, target, None, tmp_path / "cache")
+    return schemas.read_architectures(target)["architecture"].item()
+
+
+def test_an_official_file_is_read_once_for_all_its_tables(tmp_path, tables):
+    read = tables()
+    assert architecture(tmp_path) == "first"
+    retrieve("tiny.performance.parquet", tmp_path / "performance", None, tmp_path / "cache")
+    assert len(schemas.read_performance(tmp_path / "performance")) == 1
+    assert read == [[tmp_path / "cache" / "official.file"]]
+
+
+def test_another_official_file_makes_other_tables(tmp_path, tables):
+    """Once, tables in the cache were used whatever had become of the file that they were made of."""
+    tables()
+    assert architecture(tmp_path) == "first"
+    (tmp_path / "cache" / "official.file").write_text("second")
+    assert architecture(tmp_path) == "second"
+
+
+def test_another_version_of_the_reader_makes_tables_again(tmp_path, tables, offer):
+    read = tables()
+    architecture(tmp_path)
+    for kind in ("architectures", "performance"):
+        BENCHMARKS.unregister(f"test tiny.{kind}.parquet")
+    tables(version=2)
+    architecture(tmp_path)
+    assert len(read) == 2
+
+
+def test_an_interrupted_conversion_leaves_no_tables(tmp_path, tables, monkeypatch):
+    read = tables()
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setitem(conversion._WRITERS, "performance", fail)
+        with pytest.raises(KeyboardInterrupt):
+            architecture(tmp_path)
+    assert architecture(tmp_path) == "first"
+    assert len(read) == 2
+
+
+def test_what_would_be_downloaded_is_said_once_for_each_file(tmp_path, offer):
+    raw = RawFile("official.file", ("http://127.0.0.1:1/", "http://127.0.0.1:2/"), size=7)
+    other = RawFile("other.file", ("http://127.0.0.1:3/",))
+    for name in ("one.txt", "two.txt"):
+        offer(name, copy_conversion(raw))
+    offer("three.txt", copy_conversion(other), licence=None)
+    names = ["one.txt", "two.txt", "three.txt", "digits.npz"]
+    first = ("official.file", 7, "MIT", "http://127.0.0.1:1/")
+    second = ("other.file", None, None, "http://127.0.0.1:3/")
+    assert planned_downloads(names, None, tmp_path) == [first, second]
+    (tmp_path / "official.file").write_text("")
+    assert planned_downloads(names, None, tmp_path) == [second]
+    assert planned_downloads(names, tmp_path, tmp_path) == []
+
+
+def test_what_comes_is_announced(tmp_path):
+    downloads = [
+        PlannedDownload("large.pth", 5_050_000_000, "MIT", "https://a"),
+        PlannedDownload("small.zip", 879_000, None, "https://b"),
+        PlannedDownload("other.zip", None, None, "https://c"),
+    ]
+    assert announcement(downloads, "cache") == (
+        "3 official files will be downloaded into cache, 5.05 GB and what is of unknown size:\n"
+        "  large.pth: 5.05 GB, MIT, https://a\n"
+        "  small.zip: 879 kB, no licence stated, https://b\n"
+        "  other.zip: size unknown, no licence stated, https://c"
+    )
+    assert announcement([], "cache") == ""
+
+
+def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, offer):
     (tmp_path / "official").mkdir()
     files = []
     for path in write_imagenet16(tmp_path / "official"):
         drive.files[path.name] = path.read_bytes()
         drive.folder.append((path.name, f"ImageNet16/{path.name}"))
-        files.append(replace(raw(FOLDER, path.read_bytes()), name=path.name))
-    source = replace(SOURCES["ImageNet16-120.npz"], raw=tuple(files))
-    monkeypatch.setitem(SOURCES, "ImageNet16-120.npz", source)
+        files.append(official(path.name, path.read_bytes(), FOLDER))
+    offer("ImageNet16-120.npz", image_conversion(tuple(files), imagenet16_120_images))
     found = retrieve("ImageNet16-120.npz", tmp_path / "images.npz", None, tmp_path / "cache")
     assert image_files.read_images(tmp_path / "images.npz").labels.tolist() == [0, 119] * 9 + [9]
     assert found.source == FOLDER
     assert len(found.raw) == 10
 
 
-def test_processes_wait_for_each_other(tmp_path, server):
-    threads = [threading.Thread(target=partial(fetch, raw(server.address("raw.bin")), tmp_path)) for _ in "abc"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert server.ranges == [None]
+@pytest.mark.parametrize("mirror", [None, "embedded", "folder"])
+def test_what_the_package_makes_needs_no_mirror_that_has_it(tmp_path, mirror):
+    if mirror == "folder":
+        mirror = tmp_path
+    found = retrieve("zipf/train.txt", tmp_path / "results" / "train.txt", mirror, tmp_path / "cache")
+    assert (found.via, found.source) == ("embedded", "words by Zipf's law")
+    if mirror == tmp_path:
+        (tmp_path / "zipf").mkdir()
+        (tmp_path / "zipf" / "train.txt").write_text("my own words\n")
+        found = retrieve("zipf/train.txt", tmp_path / "results" / "train.txt", mirror, tmp_path / "cache")
+        assert found.via == "mirror"
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("source", known_sources().values(), ids=known_sources())
 def test_the_table_of_sources_is_complete(source):
-    assert source.raw
+    assert source.conversions
     lengths = {"md5": 32, "sha256": 64}
-    for file in source.raw:
-        assert file.address.startswith("https://")
-        assert set(file.checksum) <= set("0123456789abcdef")
-        whole = len(file.checksum) == lengths[file.algorithm]
-        # The first has the end of its checksum in its name; the logs' are not published.
-        assert whole or file.name.endswith(f"{file.checksum}.pth") or file.name.startswith("train_logs_")
+    for way in source.conversions:
+        assert way.raw or way.made
+        for file in way.raw:
+            assert all(address.startswith("https://") for address in file.addresses)
+            assert set(file.checksum) <= set("0123456789abcdef")
+            complete = len(file.checksum) == lengths[file.algorithm]
+            # The first has the end of its checksum in its name; the others' are not published.
+            unknown = ("train_logs_single_run.zip", "train_logs_multiple_runs.zip", "NATS-tss-v1_0-3ffb9-simple.tar")
+            assert complete or file.name.endswith(f"{file.checksum}.pth") or file.name in unknown
 
 
 def test_the_ten_files_of_imagenet16_differ():
-    files = SOURCES["ImageNet16-120.npz"].raw
-    assert [file.name for file in files] == [f"train_data_batch_{number}" for number in range(1, 11)]
-    assert len({file.checksum for file in files}) == 10
+    assert [file.name for file in BATCHES] == [f"train_data_batch_{number}" for number in range(1, 11)]
+    assert len({file.checksum for file in BATCHES}) == 10
 
 
 @pytest.mark.skipif(not MIRROR.is_dir(), reason=f"no mirror of real data in {MIRROR.name}")
@@ -434,5 +360,5 @@ def test_own_images_that_are_malformed_are_not_copied(tmp_path):
 
 
 def test_file_that_is_not_in_the_embedded_benchmark(tmp_path):
-    with pytest.raises(InputError, match=r"cifar10.npz: not in the embedded benchmark, which has digits.npz, "):
+    with pytest.raises(InputError, match=r"cifar10.npz: not in the embedded benchmark, which has nas-bench-201.arch"):
         retrieval.retrieve("cifar10.npz", tmp_path / "cifar10.npz", "embedded", tmp_path)

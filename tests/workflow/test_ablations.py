@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from epsinas.engines.draws import read_draws
 
 from epsinas import evaluate, score_architectures, space
-from epsinas.engines.draws import read_draws
+from epsinas.datasets.zipf import zipf_text
 from epsinas.files.images import write_images
 from epsinas.files.tables import write_architectures, write_performance, write_published_scores
-from epsinas.sources.embedded import zipf_text
 from epsinas.study.networks import sample_table
 from tests.workflow.test_workflow import checkout, run  # noqa: F401
 

@@ -1,5 +1,6 @@
 """Sets of images: `{dataset}.npz`."""
 
+import math
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,9 @@ import numpy as np
 from epsinas.errors import InputError, one_line
 from epsinas.files.whole import atomic, existing
 
+_PIXELS = 1 << 18
+"""How many pixels are counted at a time; NumPy makes an integer of 8 bytes of each."""
+
 
 class Images(NamedTuple):
     """A set of images: uint8 (N, H, W, 1 or 3), their classes, int16 (N,), and where they come from."""
@@ -16,6 +20,38 @@ class Images(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
     source: str
+
+
+def statistics_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the standard deviation of each channel, from a histogram of its 256 levels.
+
+    The sums are of integers, hence exact, and take a few megabytes, however many images there are.
+
+    Args:
+        images: uint8 (N, H, W, C), at least one.
+
+    Returns:
+        Two arrays float64 (C,), on the scale of the pixels; a channel of one level has the deviation 0.
+
+    Example:
+        >>> statistics_of(np.array([[[[0, 7], [2, 7]]]], dtype=np.uint8))
+        (array([1., 7.]), array([1., 0.]))
+    """
+    channels = images.shape[-1]
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    step = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
+    for start in range(0, len(images), step):
+        for channel in range(channels):
+            counts[channel] += np.bincount(images[start : start + step, ..., channel].ravel(), minlength=256)
+    levels = range(256)
+    total = images.size // channels
+    means, deviations = np.empty(channels), np.empty(channels)
+    for channel, row in enumerate(counts.tolist()):
+        first = sum(level * count for level, count in zip(levels, row, strict=True))
+        second = sum(level * level * count for level, count in zip(levels, row, strict=True))
+        means[channel] = first / total
+        deviations[channel] = math.sqrt(total * second - first * first) / total
+    return means, deviations
 
 
 def read_images(path: str | Path) -> Images:
@@ -89,15 +125,3 @@ def image_shape(path: str | Path) -> tuple[int, int, int]:
     """Return height, width and channels of the images of `{dataset}.npz`."""
     _, height, width, channels = read_images(path).images.shape
     return height, width, channels
-
-
-def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each channel of images uint8 (N, H, W, C), each float64 (C,).
-
-    They come from the counts of the 256 levels, which takes little memory however many images there are.
-    """
-    levels = np.arange(256, dtype=np.float64)
-    counts = np.array([np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(images.shape[3])])
-    pixels = counts[0].sum()
-    mean = counts @ levels / pixels
-    return mean, np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / pixels)

@@ -224,9 +224,14 @@ def _conform(table: pa.Table, schema: TableSchema, path: Path) -> pd.DataFrame:
     frame = frame.drop(columns=[name for name in frame if name.startswith("__index_level_")])
     for column in schema.columns:
         if column.null and pa.types.is_integer(column.type):
-            frame[column.name] = frame[column.name].astype("Int8")
+            frame[column.name] = frame[column.name].astype(_nullable(column.type))
     _refuse_duplicates(frame, schema.key, path)
     return frame
+
+
+def _nullable(kind: pa.DataType) -> str:
+    """Return pandas' integer type with missing values for an Arrow integer type: `Int8` for int8."""
+    return str(kind).replace("uint", "UInt").replace("int", "Int")
 
 
 def _cast(values: pa.ChunkedArray, column: Column, path: Path) -> pa.ChunkedArray:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.files.images import Images, write_images
 from epsinas.files.tables import write_architectures, write_performance
 from epsinas.files.whole import atomic
 from epsinas.spaces import NasBench201
@@ -85,42 +84,15 @@ def outcomes() -> pd.DataFrame:
     return joined.assign(status=np.where(np.isfinite(joined["loss"]), "ok", "non-finite"))
 
 
-def digits() -> Images:
-    """Return scikit-learn's 1,797 handwritten digits, 8x8 pixels, one channel.
-
-    The 17 grey levels 0 to 16 stay as they are; whoever uses the images normalises them.
-    """
-    from sklearn.datasets import load_digits
-
-    loaded = load_digits()
-    return Images(
-        loaded.images.astype(np.uint8)[..., np.newaxis],
-        loaded.target.astype(np.int16),
-        "scikit-learn, load_digits: the test set of the UCI optical recognition of handwritten digits",
-    )
-
-
-def zipf_text(words: int = 1000, lines: int = 2000, length: int = 20) -> str:
-    """Return a made-up text for recurrent networks: `length` words a line, word k with probability ~ 1/k.
-
-    That is Zipf's law; the generator's seed is 0.
-    """
-    rank = np.arange(1, words + 1)
-    drawn = np.random.default_rng(0).choice(rank, (lines, length), p=(1 / rank) / (1 / rank).sum())
-    return "".join(" ".join(f"w{word}" for word in line) + "\n" for line in drawn)
-
-
 def _write_performance(path: Path) -> None:
-    from epsinas.training.fit import performance_table
+    from epsinas.training.benchmark import performance_table
 
     write_performance(performance_table(networks(), outcomes(), DATASET, record()["recipe"]["epochs"]), path)
 
 
 FILES: dict[str, Callable[[Path], None]] = {
-    "digits.npz": lambda path: write_images(*digits(), path),
     "nas-bench-201.architectures.parquet": lambda path: write_architectures(networks(), path),
     "nas-bench-201.performance.parquet": _write_performance,
-    "zipf/train.txt": lambda path: path.write_text(zipf_text()),
 }
 """What writes each file of the embedded benchmark."""
 

@@ -8,6 +8,7 @@ read from the archive one at a time, up to a limit, and nothing is ever extracte
 import json
 import math
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from epsinas.errors import InputError, one_line
+from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.conversion import table_sources
+from epsinas.sources.progress import Progress, silent
 from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+
+VERSION = 2
+"""Of the reader: raised whenever it gives other tables of the same files."""
 
 MEMBER_LIMIT = 1 << 20
 """Bytes of a log; the official ones have up to 6,000."""
@@ -35,8 +42,8 @@ _LOG = re.compile(r"log_stats_model_[0-9]+_.*\.json")
 _SPLITS = {"valid": "val_losses", "test": "test_losses"}
 
 
-class Run(NamedTuple):
-    """One training run: losses by split after the last epoch, None where it ended with a status other than OK."""
+class TrainingLog(NamedTuple):
+    """One training run: losses by split after the last epoch, None where the training failed."""
 
     index: int
     architecture: str
@@ -47,24 +54,18 @@ class Run(NamedTuple):
     parameters: int
 
 
-class Tables(NamedTuple):
-    """The tables of `epsinas.files.tables` that logs hold."""
-
-    architectures: pd.DataFrame
-    performance: pd.DataFrame
-
-
-def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
+def read_nas_bench_nlp(paths: Sequence[str | Path], progress: Progress = silent) -> BenchmarkTables:
     """Convert archives of logs.
 
     The performance table has a row for every run and split (`valid` and `test`), with the loss after the last epoch;
-    it is null where the status is another than OK. `seed` numbers the runs of a network on a data set, those of
-    earlier archives first, in an archive by the time at which they started. A run that is in several archives
-    counts once. The architecture table has the recipe as the benchmark prints it, and the benchmark's number of
-    parameters for each data set (`parameters_{dataset}`).
+    it is null where the training failed: the status is another than OK, or a loss is not finite. `seed` numbers the
+    runs of a network on a data set, those of earlier archives first, in an archive by the time at which they started.
+    A run that is in several archives counts once. The architecture table has the recipe as the benchmark prints it,
+    and the benchmark's number of parameters for each data set (`parameters_{dataset}`).
 
     Args:
         paths: of zip archives, such as those of single runs, of three runs and of WikiText-2.
+        progress: where to tell how many logs are read.
 
     Raises:
         InputError: an archive is damaged, too large or has no logs, a log is not as described, or a recipe's number
@@ -72,9 +73,9 @@ def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
     """
     recipes: dict[int, str] = {}
     parameters: dict[tuple[int, str], int] = {}
-    runs: dict[tuple, Run] = {}
+    runs: dict[tuple, TrainingLog] = {}
     for path in map(Path, paths):
-        found = sorted(read_runs(path), key=lambda run: (run.index, run.dataset, run.started))
+        found = sorted(training_logs(path, progress), key=lambda run: (run.index, run.dataset, run.started))
         for run in found:
             if recipes.setdefault(run.index, run.architecture) != run.architecture:
                 raise InputError(f"{path.name}: recipe {run.index} has another architecture than before")
@@ -87,7 +88,7 @@ def nas_bench_nlp(paths: Sequence[str | Path]) -> Tables:
         if seed > _SEED_LIMIT:
             raise InputError(f"recipe {run.index}: found more than {_SEED_LIMIT + 1} runs on {run.dataset}")
         rows += [(run.index, run.dataset, split, run.epochs, seed, run.losses[split]) for split in _SPLITS]
-    return Tables(_architectures(recipes, parameters), _performance(rows))
+    return BenchmarkTables(_architectures(recipes, parameters), _performance(rows))
 
 
 def _architectures(recipes: dict[int, str], parameters: dict[tuple[int, str], int]) -> pd.DataFrame:
@@ -104,23 +105,25 @@ def _performance(rows: list[tuple]) -> pd.DataFrame:
     return table.sort_values(["dataset", "split", "index", "seed"], ignore_index=True)
 
 
-def read_runs(path: str | Path) -> Iterator[Run]:
+def training_logs(path: str | Path, progress: Progress = silent) -> Iterator[TrainingLog]:
     """Yield the runs of one archive, in its order; members that are not called like a log are passed over.
 
     Raises:
-        InputError: see `nas_bench_nlp`.
+        InputError: see `read_nas_bench_nlp`.
     """
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = _logs(archive, path)
             left = TOTAL_LIMIT
-            for member in members:
-                content = _content(archive, member, path)
-                left -= len(content)
-                if left < 0:
-                    raise InputError(f"{path.name}: found more than {TOTAL_LIMIT} bytes of logs, expected fewer")
-                yield _run(content, f"{path.name}: {member.filename}")
+            with progress(f"reading {path.name}", len(members), " logs") as advance:
+                for member in members:
+                    content = _content(archive, member, path)
+                    left -= len(content)
+                    if left < 0:
+                        raise InputError(f"{path.name}: found more than {TOTAL_LIMIT} bytes of logs, expected fewer")
+                    yield _run(content, f"{path.name}: {member.filename}")
+                    advance(1)
     # NotImplementedError and RuntimeError are what encrypted or unknown compression raise.
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path.name}: not a readable zip archive: {one_line(error)}") from error
@@ -152,7 +155,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> b
     return content
 
 
-def _run(content: bytes, where: str) -> Run:
+def _run(content: bytes, where: str) -> TrainingLog:
     try:
         log = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -169,10 +172,15 @@ def _run(content: bytes, where: str) -> Run:
     epochs = _integer(log, "epochs", 1, (1 << 15) - 1, where)
     losses: dict[str, float | None] = dict.fromkeys(_SPLITS)
     if _entry(log, "status", str, where) == "OK":
-        losses = {split: _last(log, key, epochs, where) for split, key in _SPLITS.items()}
+        losses |= {split: _last(log, key, epochs, where) for split, key in _SPLITS.items()}
+    if not all(loss is not None and math.isfinite(loss) for loss in losses.values()):
+        # The benchmark's script gives another status to a run whose loss is NaN, but not to one whose loss is infinite.
+        losses = dict.fromkeys(_SPLITS)
     dataset = PurePosixPath(_entry(log, "data", str, where)).name
     started = (_entry(log, "init_time", str, where), _entry(log, "experiment_id", int, where))
-    return Run(index, architecture, dataset, started, epochs, losses, _integer(log, "num_params", 0, 1 << 53, where))
+    return TrainingLog(
+        index, architecture, dataset, started, epochs, losses, _integer(log, "num_params", 0, 1 << 53, where)
+    )
 
 
 def _entry(log: dict, key: str, kind: type, where: str) -> Any:
@@ -196,6 +204,40 @@ def _last(log: dict, key: str, epochs: int, where: str) -> float:
     if len(losses) != epochs:
         raise InputError(f"{where}: {key}: found {len(losses)} losses, expected {epochs}, one for each epoch")
     last = losses[-1]
-    if not isinstance(last, (int, float)) or isinstance(last, bool) or not math.isfinite(last) or last < 0:
+    if not isinstance(last, (int, float)) or isinstance(last, bool) or last < 0:
         raise InputError(f"{where}: {key}: found {last!r} after the last epoch, expected a loss of 0 or more")
-    return float(last)
+    return float(last) if last <= sys.float_info.max else math.inf  # a NaN, too, is a training that failed
+
+
+_HUGGING_FACE = "https://huggingface.co/datasets/egracheva/epsinas-release-data/resolve/main/NAS-Bench-NLP"
+_GITHUB = "https://github.com/fmsnew/nas-bench-nlp-release/raw/master"
+
+# No checksums are published for the logs of PTB; the provenance records what came.
+ARCHIVES = (
+    RawFile(
+        "train_logs_single_run.zip",
+        (f"{_HUGGING_FACE}/train_logs_single_run.zip", f"{_GITHUB}/train_logs_single_run/logs.zip"),
+    ),
+    RawFile(
+        "train_logs_multiple_runs.zip",
+        (f"{_HUGGING_FACE}/train_logs_multiple_runs.zip", f"{_GITHUB}/train_logs_multi_runs/logs.zip"),
+    ),
+    RawFile(
+        "train_logs_wikitext-2.zip",
+        (f"{_GITHUB}/train_logs_wikitext-2/logs.zip",),
+        "sha256",
+        "f5052d6bea6398001e32c986322a243e8cdedffa906caf242eb0a62ee105aa12",
+        879_000,
+    ),
+)
+
+BENCHMARK = OfficialBenchmark(
+    "nas-bench-nlp",
+    table_sources(
+        "nas-bench-nlp",
+        [(ARCHIVES, read_nas_bench_nlp)],
+        VERSION,
+        ("architectures", "performance"),
+        None,
+    ),
+)

@@ -6,6 +6,7 @@ dictionaries, lists, text, numbers and NumPy arrays, so nothing else is admitted
 
 import _codecs
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,8 @@ _ADMITTED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): numpy_dtype,
     ("_codecs", "encode"): _codecs.encode,
+    ("collections", "OrderedDict"): OrderedDict,
+    **{(builtins, "set"): set for builtins in ("builtins", "__builtin__")},
     **{
         (f"numpy.{core}.multiarray", name): getattr(np._core.multiarray, name)  # type: ignore[attr-defined]
         for core in ("core", "_core")
@@ -76,7 +79,14 @@ def load(source: str | Path | BinaryIO, *, encoding: str = "latin1", name: str |
         return RestrictedUnpickler(source, encoding=encoding).load()
     except OSError:
         raise
+    except MemoryError as error:
+        raise out_of_memory(name) from error
     except pickle.UnpicklingError as error:
         raise InputError(f"{name}: {one_line(error)}") from error
     except Exception as error:  # a damaged pickle can fail in any of the calls that it makes
         raise InputError(f"{name}: not a readable pickle: {one_line(error)}") from error
+
+
+def out_of_memory(name: str) -> InputError:
+    """Return what is said where memory ends while a file is read, which is not the file's fault."""
+    return InputError(f"{name}: the machine's memory ended while it was read; free some, or ask for more")

@@ -19,6 +19,8 @@ LONGEST = 1 << 24
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+FRAME = _HEADER.size + _FOOTER.size
+"""Bytes of a record beside its content."""
 _MASK = 0xA282EAD8
 _POLYNOMIAL = 0x82F63B78
 """CRC-32C's, its lowest power in the highest bit."""

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from epsinas.datasets import DATASETS
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.batches import (
     SYNTHETIC,
     image_batch,
@@ -12,7 +12,7 @@ from epsinas.engines.images.batches import (
     synthetic_batch,
 )
 from epsinas.errors import InputError
-from epsinas.files.images import channel_statistics
+from epsinas.files.images import statistics_of
 
 NAMES = ["cifar10", "cifar100", "ImageNet16-120"]
 
@@ -45,7 +45,7 @@ def test_published_normalisation_by_hand(dataset, red, green, blue):
 def test_other_datasets_are_normalised_by_their_own_mean_and_deviation():
     # Red is 0 and 4, green 10 and 30, blue always 7: a channel without deviation is only centred.
     images = np.array([[[[0, 10, 7], [4, 30, 7]]]], np.uint8)
-    batch = normalised(images, *channel_statistics(images))
+    batch = normalised(images, *statistics_of(images))
     assert batch[0, :, 0].tolist() == [[-1, 1], [-1, 1], [0, 0]]
 
 
@@ -59,7 +59,7 @@ def test_pixels_keep_their_place():
 @pytest.mark.parametrize("dataset", ["cifar10", "digits"])
 def test_a_batch_is_a_seeded_choice_of_different_images(dataset):
     images = numbered(100)
-    known = DATASETS[dataset].normalisation if dataset == "cifar10" else channel_statistics(images)
+    known = DATASETS[dataset].normalisation if dataset == "cifar10" else statistics_of(images)
     everything = normalised(images, *known)
     batch = image_batch(images, dataset, 40, rng(1))
     assert batch.shape == (40, 3, 2, 4)

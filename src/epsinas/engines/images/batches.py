@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epsinas.datasets import DATASETS
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.natural import pink_noise
 from epsinas.errors import InputError, one_line
-from epsinas.files.images import channel_statistics, read_images
+from epsinas.files.images import read_images, statistics_of
 
 SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive", "pink_noise")
 """The synthetic inputs of the paper's Section 3.5, and noise with the statistics of natural images."""
@@ -58,7 +58,7 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
         raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
     chosen = rng.choice(len(images), size, replace=False)
     known = DATASETS[dataset].normalisation if dataset in DATASETS else None
-    return normalised(images[chosen], *(known or channel_statistics(images)))
+    return normalised(images[chosen], *(known or statistics_of(images)))
 
 
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,6 @@
 import base64
-import hashlib
 import json
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +8,11 @@ import pytest
 
 from epsinas.errors import InputError
 from epsinas.files import tables as schemas
-from epsinas.sources import converters
-from epsinas.sources.retrieval import SOURCES, retrieve
+from epsinas.sources import nas_bench_101
+from epsinas.sources.base import BenchmarkTables
+from epsinas.sources.nas_bench_101 import read_nas_bench_101
 from epsinas.spaces import NasBench101
-from tests.sources.test_tfrecords import record, write_records
+from tests.sources.test_tfrecords import write_records
 
 SPACE = NasBench101()
 ARCHITECTURES = [
@@ -48,7 +47,7 @@ def metrics(parameters: int, valid: float, test: float, evaluations: int = 3) ->
         evaluation += b"\x32\x04path"
         content += b"\x0a" + varint(len(evaluation)) + evaluation
     content += b"\x10" + varint(parameters) + doubles(_3=2000.0)
-    return base64.b64encode(content).decode()
+    return base64.encodebytes(content).decode()
 
 
 def accuracies(index: int, run: int) -> tuple[float, float]:
@@ -74,7 +73,7 @@ def rows() -> list[bytes]:
 
 def refusal(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        converters.nas_bench_101(path)
+        read_nas_bench_101(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -85,8 +84,8 @@ def official(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(official) -> converters.NasBench101:
-    return converters.nas_bench_101(official)
+def converted(official) -> BenchmarkTables:
+    return read_nas_bench_101(official)
 
 
 def test_architectures_are_in_the_order_of_the_file(converted):
@@ -116,13 +115,13 @@ def test_there_are_no_other_rows(converted):
 
 def test_tables_are_in_their_schemas(converted, tmp_path):
     path = tmp_path / "table"
-    for table, kind in zip(converted, ("architectures", "performance"), strict=True):
+    for table, kind in zip(converted[:2], ("architectures", "performance"), strict=True):
         getattr(schemas, f"write_{kind}")(table, path)
         pd.testing.assert_frame_equal(getattr(schemas, f"read_{kind}")(path), table)
 
 
 def test_tables_are_like_the_mirrors(converted, mirror):
-    for table, kind in zip(converted, ("architectures", "performance"), strict=True):
+    for table, kind in zip(converted[:2], ("architectures", "performance"), strict=True):
         real = pd.read_parquet(mirror / f"nas-bench-101.{kind}.parquet")
         pd.testing.assert_series_equal(table.dtypes, real.dtypes)
 
@@ -185,23 +184,28 @@ def test_more_epochs_are_kept_apart(tmp_path):
     both = [
         content for index in range(2) for run in range(3) for content in (row(index, run), row(index, run, epochs=12))
     ]
-    table = converters.nas_bench_101(write_records(tmp_path / "full", both)).performance
+    table = read_nas_bench_101(write_records(tmp_path / "full", both)).performance
     assert table.groupby("epochs").size().to_dict() == {12: 16, 108: 16}
 
 
-def test_the_official_file_is_converted_once_for_its_two_tables(tmp_path, monkeypatch):
-    content = b"".join(map(record, rows()))
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "nasbench_only108.tfrecord").write_bytes(content)
-    convert, calls = converters.nas_bench_101, []
-    monkeypatch.setattr(converters, "nas_bench_101", lambda path: calls.append(path) or convert(path))
-    for kind in ("performance", "architectures"):
-        name = f"nas-bench-101.{kind}.parquet"
-        raw = replace(SOURCES[name].raw[0], checksum=hashlib.sha256(content).hexdigest())
-        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], raw=(raw,)))
-        found = retrieve(name, tmp_path / name, None, cache)
-        assert found.via == "download"
-    assert calls == [cache / "nasbench_only108.tfrecord"]
-    assert len(schemas.read_architectures(tmp_path / "nas-bench-101.architectures.parquet")) == 3
-    assert len(schemas.read_performance(tmp_path / "nas-bench-101.performance.parquet")) == 24
+def test_the_real_first_record_is_read(mirror, monkeypatch):
+    """Its base64 is wrapped: a newline after 76 characters and at the end."""
+    monkeypatch.setattr(nas_bench_101, "_RUNS", 1)
+    tables = read_nas_bench_101(mirror / "nasbench_full.first-record.tfrecord")
+    assert tables.architectures.loc[0].to_dict() == {
+        "index": 0,
+        "architecture": "0100110001000000010010000010000001000000010000000:input,conv3x3-bn-relu,maxpool3x3,"
+        "conv3x3-bn-relu,conv3x3-bn-relu,conv1x1-bn-relu,output",
+        "hash": "00005c142e6f48ac74fdcf73e3439874",
+        "parameters": 8_555_530,
+    }
+    final = tables.performance.query("seed == 0").set_index("split")["accuracy"]
+    assert final.between(34, 36).all()
+    assert set(tables.performance["epochs"]) == {4}
+
+
+def test_architectures_of_a_verified_file_are_not_checked(tmp_path, monkeypatch):
+    """Once, 423,624 names were computed again after the file's checksum had been compared."""
+    monkeypatch.setattr(nas_bench_101, "_check", lambda *_: pytest.fail("checked"))
+    path = write_records(tmp_path / "file", rows())
+    assert len(read_nas_bench_101(path, verified=True).architectures) == 3

@@ -1,0 +1,206 @@
+"""Official files in the cache, downloaded with retries and resume, and compared with their checksums."""
+
+import errno
+import hashlib
+import shutil
+import time
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from epsinas.errors import InputError, one_line
+from epsinas.sources.base import RawFile
+from epsinas.sources.checksums import delete_with_record, move_with_record, recorded_digests
+from epsinas.sources.conversion import locked
+from epsinas.sources.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import requests
+
+RETRY_WAITS = (1.0, 4.0, 16.0)
+"""Seconds before the second, third and fourth attempt."""
+TIMEOUT = 60.0
+"""Seconds without an answer."""
+CHUNK = 1 << 16
+"""Bytes; a connection that breaks loses no more than this."""
+
+_NO_GDOWN = "gdown is not installed; expected `pip install epsinas[workflow]`"
+
+
+class UnavailableError(InputError):
+    """No address gives an official file; it may be made of others."""
+
+
+class _Refused(Exception):
+    """An address does not give the file; another one may."""
+
+
+def fetch(raw: RawFile, cache: str | Path, progress: Progress = silent) -> Path:
+    """Return the path of an official file in the cache, downloading it unless it is there already.
+
+    An interrupted download goes on where it stopped, in this run or in the next. Processes that want the same file
+    wait for each other. A file that is in the cache already is never deleted or replaced, whatever its checksum.
+
+    Args:
+        raw: the file.
+        cache: folder of the official files; it is made where it is missing.
+        progress: where to tell how far a download is.
+
+    Raises:
+        UnavailableError: no address gives the file with the right checksum.
+        InputError: the disk is too small, or the file in the cache has another checksum.
+    """
+    cache = Path(cache)
+    path = cache / raw.name
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with locked(cache / f".{raw.name}.lock"):
+            if not path.exists():
+                _download(raw, path, progress)
+            elif found := _other_checksum(raw, path):
+                raise InputError(
+                    f"{path}: found {raw.algorithm} {found}, expected {_expected(raw)}; "
+                    "put the right file in its place, or remove it to have it downloaded"
+                )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
+    return path
+
+
+def _download(raw: RawFile, path: Path, progress: Progress) -> None:
+    """Download an official file to `path`, which it reaches only with the right checksum."""
+    reasons = []
+    for number, address in enumerate(raw.addresses):
+        # Files of one name from two addresses may differ where no checksum is known: each has a part of its own.
+        partial = path.with_name(f"{path.name}.part{number or ''}")
+        _require_room(raw, partial)
+        send = _download_drive if "drive.google.com/" in address else _download_http
+        try:
+            send(raw, address, partial, progress)
+            if found := _other_checksum(raw, partial):
+                delete_with_record(partial)
+                raise _Refused(f"found {raw.algorithm} {found} in what it sent, expected {_expected(raw)}")
+        except _Refused as error:
+            reasons.append(f"{address}: {error}")
+            continue
+        move_with_record(partial, path, address)
+        return
+    raise UnavailableError(
+        f"{raw.name}: cannot be downloaded from {'; '.join(reasons)}; "
+        f"name a mirror, or put the file into {path.parent} by hand"
+    )
+
+
+def _other_checksum(raw: RawFile, path: Path) -> str | None:
+    """Return the checksum of a file where it is not the official one."""
+    if not raw.checksum:
+        return None
+    found = recorded_digests(path, (raw.algorithm, "sha256"))[raw.algorithm]
+    return None if found.endswith(raw.checksum) else found
+
+
+def _expected(raw: RawFile) -> str:
+    whole = len(raw.checksum) == 2 * hashlib.new(raw.algorithm).digest_size
+    return raw.checksum if whole else f"one that ends in {raw.checksum}"
+
+
+def _require_room(raw: RawFile, partial: Path) -> None:
+    there = partial.stat().st_size if partial.exists() else 0
+    free = shutil.disk_usage(partial.parent).free
+    if raw.size and free < raw.size - there:
+        raise InputError(
+            f"{raw.name}: found {free / 1e9:.1f} GB free in {partial.parent}, "
+            f"expected at least {(raw.size - there) / 1e9:.1f} GB for the download"
+        )
+
+
+def _download_http(raw: RawFile, address: str, partial: Path, progress: Progress) -> None:
+    """Complete `partial` from an http(s) address, trying again where the network fails."""
+    import requests
+
+    for wait in (*RETRY_WAITS, None):
+        try:
+            return _continue_http(raw, address, partial, progress)
+        except requests.RequestException as error:
+            if wait is None or not _may_pass(error):
+                raise _Refused(_reason(error)) from error
+            time.sleep(wait)
+
+
+def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress) -> None:
+    """Append to `partial` what is missing from it, or write it anew if the server cannot continue."""
+    import requests
+
+    start = partial.stat().st_size if partial.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # a compressed answer has other positions
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            partial.unlink()  # it is as long as the file, or longer: start anew on the next attempt
+            raise requests.exceptions.ChunkedEncodingError("the server could not continue the download")
+        response.raise_for_status()
+        continued = response.status_code == requests.codes.partial_content
+        start = start if continued else 0
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else raw.size
+        with open(partial, "ab" if continued else "wb") as file, progress(raw.name, total) as advance:
+            advance(start)
+            for chunk in response.iter_content(chunk_size=CHUNK):
+                file.write(chunk)
+                advance(len(chunk))
+
+
+def _may_pass(error: "requests.RequestException") -> bool:
+    """Say whether trying again may help: not where the server understood and refused."""
+    if error.response is None:
+        return True
+    return error.response.status_code >= 500 or error.response.status_code == 429  # too many requests
+
+
+def _download_drive(raw: RawFile, address: str, partial: Path, progress: Progress) -> None:
+    """Complete `partial` from Google Drive, where large files need more than a request."""
+    try:
+        import gdown
+    except ImportError as error:
+        raise _Refused(_NO_GDOWN) from error
+    identifier = address.rpartition("=")[2]
+    done = 0
+    try:
+        if "/folders/" in address:
+            identifier = _find_in_folder(gdown, raw, address)
+        with progress(raw.name, raw.size) as advance:
+
+            def tell(so_far: int, _: int | None) -> None:
+                nonlocal done
+                advance(so_far - done)
+                done = so_far
+
+            gdown.download(id=identifier, output=str(partial), quiet=True, resume=True, progress=tell, timeout=TIMEOUT)
+    except _Refused:
+        raise
+    except Exception as error:  # gdown's own errors share no base class over its versions
+        if _is_of_this_machine(error):
+            raise
+        raise _Refused(_reason(error)) from error
+    if not partial.is_file():
+        raise _Refused("Google Drive sent no file")
+
+
+def _is_of_this_machine(error: Exception) -> bool:
+    """Say whether an error is of the disk rather than of the network; requests' errors are OSErrors too."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT)
+
+
+def _find_in_folder(gdown: Any, raw: RawFile, address: str) -> str:
+    """Return the identifier of the file of this name in a Google Drive folder."""
+    files = gdown.download_folder(url=address, skip_download=True, quiet=True, timeout=TIMEOUT) or []
+    for file in files:
+        if PurePath(file.path).name == raw.name:
+            return file.id
+    found = ", ".join(file.path for file in files) or "no files"
+    raise _Refused(f"not in this folder; found {found}")
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return f"{response.status_code} {response.reason}" if response is not None else one_line(error)

@@ -1,0 +1,237 @@
+"""NAS-Bench-201's official files: the `.pth` of version 1.1, or NATS-Bench's `-simple` archive of the same trainings.
+
+Both are pickles, hence untrusted, and read by a loader that admits only the types that the formats need. They are read
+one network at a time, and a trial's record goes through the benchmark package's `ArchResults`.
+"""
+
+import bz2
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pandas as pd
+
+from epsinas.errors import InputError, one_line
+from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.conversion import architecture_table, table_sources
+from epsinas.sources.pickles import load
+from epsinas.sources.progress import Progress, silent
+
+VERSION = 2
+"""Of the readers: raised whenever they give other tables of the same file."""
+
+MEMBER_LIMIT = 1 << 26
+"""Bytes of one network in the archive, unpacked; the official ones have up to 400,000."""
+
+# In the schema's words, then in the benchmark's: a data set there is what a network was trained on, and
+# `x-valid` and `x-test` are the two halves of what `ori-test` is for the data sets without a validation set.
+# CIFAR-10's test accuracy is of training on all 50,000 images, its validation accuracy of training on half.
+# `cifar10-valid` is the test accuracy of training on that half.
+_SETS = (
+    ("cifar10", "valid", "cifar10-valid", "x-valid"),
+    ("cifar10", "test", "cifar10", "ori-test"),
+    ("cifar10-valid", "test", "cifar10-valid", "ori-test"),
+    ("cifar100", "valid", "cifar100", "x-valid"),
+    ("cifar100", "test", "cifar100", "x-test"),
+    ("ImageNet16-120", "valid", "ImageNet16-120", "x-valid"),
+    ("ImageNet16-120", "test", "ImageNet16-120", "x-test"),
+)
+
+_EPOCHS = {12: ("less", "12"), 200: ("full", "200")}
+"""What trainings of so many epochs are called in the `.pth` and in the archive."""
+
+
+def read_nas_bench_201(path: str | Path, progress: Progress = silent) -> BenchmarkTables:
+    """Convert `NAS-Bench-201-v1_1-096897.pth`.
+
+    The performance table has a row for every network, data set, split, number of epochs (12 and 200) and
+    seed, and one with a null seed for the benchmark's mean over the seeds. Seeds are ranks: 0 is the lowest
+    of those that the network was trained with. The data set `cifar10-valid` is the half of CIFAR-10's training images
+    that `cifar10`'s validation accuracy is of, too; its test accuracy is another quantity than that of `cifar10`. The
+    training cost is the seconds of 12 epochs on `cifar10-valid`; a mean over seeds.
+
+    Args:
+        path: of the file.
+        progress: where to tell how many bytes are read.
+
+    Raises:
+        InputError: the file is damaged, lacks a result, or names what is not admitted.
+    """
+    from epsinas.sources.large_pickles import read_entries  # imports numba
+
+    path = Path(path)
+    results = _Results(path.name)
+    contents = read_entries(path, "arch2infos", results.add, progress)
+    names = _entry(contents, "meta_archs", path.name)
+    entries = _entry(contents, "arch2infos", path.name)
+    if not isinstance(entries, dict):
+        raise InputError(f"{path.name}: arch2infos: found {type(entries).__name__}, expected a dictionary of networks")
+    for index, record in entries.items():  # what is left has no numbers
+        results.add(index, record)
+    return results.tables(names)
+
+
+def read_nats_bench(path: str | Path, progress: Progress = silent) -> BenchmarkTables:
+    """Convert `NATS-tss-v1_0-3ffb9-simple.tar`, the topology space of NATS-Bench, which is NAS-Bench-201's.
+
+    The tables are as those of `read_nas_bench_201`. The trainings are the same, but here more networks have all three
+    seeds, so means differ where the other file has one or two.
+
+    Args:
+        path: of the archive.
+        progress: where to tell how many networks are read.
+
+    Raises:
+        InputError: as for `read_nas_bench_201`.
+    """
+    path = Path(path)
+    results = _Results(path.name)
+    names: Any = None
+    with progress(f"reading {path.name}", 15_625, " networks") as advance:
+        for name, content in _members(path):
+            where = f"{path.name}/{name}"
+            if name == "meta":
+                names = _entry(content, "meta_archs", where)
+            else:
+                results.add(int(name), content)
+                advance(1)
+    if names is None:
+        raise InputError(f"{path.name}: meta.pickle.pbz2 is missing, expected it among the networks")
+    return results.tables(names)
+
+
+def _members(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield name and content of the pickles in a tar archive: `meta` and a number for each network."""
+    try:
+        with tarfile.open(path, "r|") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name.removesuffix(".pickle.pbz2")
+                if (name == "meta" or name.isdecimal()) and (file := archive.extractfile(member)):
+                    yield name, _unpacked(cast(BinaryIO, file), f"{path.name}/{name}")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise InputError(f"{path.name}: not a readable tar archive: {one_line(error)}") from error
+
+
+def _unpacked(file: BinaryIO, where: str) -> Any:
+    """Read a pickle that bzip2 has compressed."""
+    with bz2.open(file) as unpacked:
+        content = unpacked.read(MEMBER_LIMIT + 1)
+    if len(content) > MEMBER_LIMIT:
+        raise InputError(f"{where}: found more than {MEMBER_LIMIT} bytes, expected a network of fewer")
+    return load(BytesIO(content), name=where)
+
+
+class _Results:
+    """The rows of the tables, network by network."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self._rows: list[tuple] = []
+        self._seconds: dict[int, float] = {}
+
+    def add(self, index: Any, record: Any) -> None:
+        """Take the results of one network."""
+        where = f"{self._name}: network {index}"
+        if type(index) is not int or index < 0:
+            raise InputError(f"{self._name}: found a network of number {index!r}, expected 0, 1, ...")
+        if index in self._seconds:
+            raise InputError(f"{where}: found two of this number")
+        try:
+            short, long = (_arch_results(record, names) for names in _EPOCHS.values())
+            rows = [(index, *row) for results, epochs in ((short, 12), (long, 200)) for row in _rows(results, epochs)]
+            trials = short.query("cifar10-valid").values()
+            seconds = float(np.mean([trial.get_train()["all_time"] for trial in trials]))
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            raise InputError(f"{where}: {_missing(error)}") from error
+        self._rows += rows
+        self._seconds[index] = seconds
+
+    def tables(self, names: Any) -> BenchmarkTables:
+        """Return the tables of the networks that were added, whose architectures are `names`."""
+        if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+            raise InputError(
+                f"{self._name}: meta_archs: found {type(names).__name__}, expected a list of architectures"
+            )
+        for index in range(len(names)):
+            if index not in self._seconds:
+                raise InputError(f"{self._name}: network {index}: {index} is missing from its results")
+        if len(self._seconds) > len(names):
+            raise InputError(f"{self._name}: found {len(self._seconds)} networks, expected {len(names)}")
+        seconds = [self._seconds[index] for index in range(len(names))]
+        costs = pd.DataFrame({"index": np.arange(len(names), dtype=np.int32), "seconds": seconds})
+        return BenchmarkTables(architecture_table(names), _performance(self._rows), costs)
+
+
+def _arch_results(record: Any, names: tuple[str, ...]) -> Any:
+    """Return the benchmark package's view of the trainings of one length, without their times of evaluation."""
+    from nas_201_api import ArchResults  # imports torch
+
+    found = next((record[name] for name in names if name in record), None)
+    if found is None:
+        raise KeyError(names[0])
+    for trial in found["all_results"].values():
+        trial["eval_times"] = {}  # of all epochs, which nothing asks for
+    return ArchResults.create_from_state_dict(found)
+
+
+def _rows(results: Any, epochs: int) -> Iterator[tuple]:
+    """Yield (dataset, split, epochs, seed, accuracy) of one network, seed None for the mean."""
+    for dataset, split, trained_on, set_name in _SETS:
+        trials = results.query(trained_on)
+        accuracies = {seed: float(trial.get_eval(set_name)["accuracy"]) for seed, trial in trials.items()}
+        yield dataset, split, epochs, None, float(np.mean(list(accuracies.values())))
+        for rank, seed in enumerate(sorted(accuracies)):
+            yield dataset, split, epochs, rank, accuracies[seed]
+
+
+def _performance(rows: list[tuple]) -> pd.DataFrame:
+    order = ["dataset", "split", "epochs", "index", "seed"]
+    frame = pd.DataFrame(rows, columns=["index", "dataset", "split", "epochs", "seed", "accuracy"])
+    frame = frame.astype({"index": "int32", "epochs": "int16", "seed": "Int8"})
+    return frame.sort_values(order, na_position="first", ignore_index=True)
+
+
+def _entry(contents: Any, key: str, where: str) -> Any:
+    """Return an entry of what should be a dictionary."""
+    if not isinstance(contents, Mapping):
+        raise InputError(f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}")
+    if key not in contents:
+        raise InputError(f"{where}: key {key} is missing; found {', '.join(map(str, contents)) or 'no keys'}")
+    return contents[key]
+
+
+def _missing(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing from its results"
+    return f"its results are not in the benchmark's format: {one_line(error)}"
+
+
+FILE = RawFile(
+    "NAS-Bench-201-v1_1-096897.pth",
+    ("https://drive.google.com/uc?id=16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_",),
+    "md5",
+    "096897",
+    5_050_000_000,  # 4.7 GiB
+)
+ARCHIVE = RawFile(
+    "NATS-tss-v1_0-3ffb9-simple.tar",
+    ("https://drive.google.com/uc?id=17_saCsj_krKjlCBLOJEpNtzPXArMCqxU",),
+    size=1_300_000_000,  # about
+)
+
+BENCHMARK = OfficialBenchmark(
+    "nas-bench-201",
+    table_sources(
+        "nas-bench-201",
+        [
+            ((FILE,), lambda paths, progress: read_nas_bench_201(paths[0], progress)),
+            ((ARCHIVE,), lambda paths, progress: read_nats_bench(paths[0], progress)),
+        ],
+        VERSION,
+        ("architectures", "performance", "training_cost"),
+        "MIT",
+    ),
+)

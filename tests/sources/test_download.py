@@ -1,0 +1,279 @@
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from epsinas.errors import InputError
+from epsinas.sources import checksums
+from epsinas.sources.base import RawFile
+from epsinas.sources.download import fetch
+from epsinas.sources.progress import on_console
+from tests.sources.conftest import CONTENT
+
+DRIVE = "https://drive.google.com/uc?id=IDENTIFIER"
+FOLDER = "https://drive.google.com/drive/folders/FOLDER"
+
+
+def raw(address: str, content: bytes = CONTENT, **fields) -> RawFile:
+    fields = {"addresses": (address,), "checksum": hashlib.md5(content).hexdigest()} | fields
+    return RawFile("raw.bin", algorithm="md5", **fields)
+
+
+def refusal(function, *arguments, **named) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*arguments, **named)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_download_is_kept_in_the_cache(tmp_path, server):
+    path = fetch(raw(server.address("raw.bin")), tmp_path / "cache")
+    assert path.read_bytes() == CONTENT
+    assert fetch(raw(server.address("raw.bin")), tmp_path / "cache") == path
+    assert server.ranges == [None]
+
+
+def test_a_file_put_into_the_cache_by_hand_is_taken(tmp_path):
+    (tmp_path / "raw.bin").write_bytes(CONTENT)
+    assert fetch(raw("http://127.0.0.1:1/"), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_wrong_file_in_the_cache_is_named_and_kept(tmp_path, server):
+    (tmp_path / "raw.bin").write_bytes(b"damaged")
+    found, right = (hashlib.md5(content).hexdigest() for content in (b"damaged", CONTENT))
+    assert refusal(fetch, raw(server.address("raw.bin")), tmp_path) == (
+        f"{tmp_path / 'raw.bin'}: found md5 {found}, expected {right}; "
+        "put the right file in its place, or remove it to have it downloaded"
+    )
+    assert (tmp_path / "raw.bin").read_bytes() == b"damaged"
+    assert server.ranges == []
+
+
+def test_a_cut_connection_is_continued(tmp_path, server):
+    server.faults = [("cut", 500), ("cut", 250)]
+    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=500-", "bytes=700-"]
+
+
+def test_a_later_run_continues_what_an_earlier_one_left(tmp_path, server):
+    server.faults = [("cut", 500)] + 3 * [("status", 503)]
+    message = refusal(fetch, raw(server.address("raw.bin")), tmp_path)
+    assert "503 Service Unavailable" in message
+    assert (tmp_path / "raw.bin.part").stat().st_size == 500
+    server.ranges.clear()
+    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=500-"]
+
+
+def test_a_server_that_cannot_continue_starts_anew(tmp_path, server):
+    server.continues = False
+    server.faults = [("cut", 500)]
+    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_partial_file_longer_than_the_whole_is_dropped(tmp_path, server):
+    (tmp_path / "raw.bin.part").write_bytes(CONTENT + b"more")
+    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
+
+
+def test_a_busy_server_is_asked_again(tmp_path, server):
+    server.faults = [("status", 503), ("status", 429)]
+    assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_missing_file_is_asked_for_once(tmp_path, server):
+    address = server.address("absent.bin")
+    assert refusal(fetch, raw(address), tmp_path) == (
+        f"raw.bin: cannot be downloaded from {address}: 404 Not Found; "
+        f"name a mirror, or put the file into {tmp_path} by hand"
+    )
+    assert len(server.ranges) == 1
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path, server):
+    server.server_close()
+    message = refusal(fetch, raw(server.address("raw.bin")), tmp_path)
+    assert message.startswith(f"raw.bin: cannot be downloaded from {server.address('raw.bin')}: ")
+
+
+def test_a_checksum_that_differs_is_explained_and_the_file_removed(tmp_path, server):
+    address, right, wrong = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest(), "0" * 32
+    message = refusal(fetch, raw(address, checksum=wrong), tmp_path)
+    assert message == (
+        f"raw.bin: cannot be downloaded from {address}: found md5 {right} in what it sent, expected {wrong}; "
+        f"name a mirror, or put the file into {tmp_path} by hand"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {".raw.bin.lock"}
+
+
+def test_the_end_of_a_checksum_is_compared(tmp_path, server):
+    address, right = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest()
+    message = refusal(fetch, raw(address, checksum="096897"), tmp_path)
+    assert f"found md5 {right} in what it sent, expected one that ends in 096897; " in message
+    assert fetch(raw(address, checksum=right[-6:]), tmp_path).is_file()
+
+
+def test_a_disk_that_is_too_small_is_named(tmp_path):
+    message = refusal(fetch, raw("http://127.0.0.1:1/", size=10**18), tmp_path)
+    assert message.endswith(f"GB free in {tmp_path}, expected at least 1000000000.0 GB for the download")
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    message = f"{tmp_path / 'cache' / 'raw.bin'}: cannot be written: File exists"
+    assert refusal(fetch, raw("http://127.0.0.1:1/"), tmp_path / "cache") == message
+
+
+def test_a_disk_that_fills_up_is_named(tmp_path, drive, monkeypatch):
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["gdown"], "download", full)
+    message = f"{tmp_path / 'raw.bin'}: cannot be written: No space left on device"
+    assert refusal(fetch, raw(DRIVE), tmp_path) == message
+
+
+def test_google_drive_files_go_through_gdown_with_resume(tmp_path, drive):
+    assert fetch(raw(DRIVE), tmp_path).read_bytes() == CONTENT
+    assert drive.calls == [("IDENTIFIER", True)]
+
+
+def test_google_drive_folders_are_searched_for_the_file(tmp_path, drive):
+    drive.folder = [("OTHER", "ImageNet16/val_data"), ("IDENTIFIER", "ImageNet16/raw.bin")]
+    assert fetch(raw(FOLDER), tmp_path).read_bytes() == CONTENT
+    assert drive.calls == [FOLDER, ("IDENTIFIER", True)]
+
+
+def test_a_file_that_is_not_in_the_folder_is_named(tmp_path, drive):
+    drive.folder = [("OTHER", "ImageNet16/val_data")]
+    message = f"raw.bin: cannot be downloaded from {FOLDER}: not in this folder; found ImageNet16/val_data; "
+    assert refusal(fetch, raw(FOLDER), tmp_path).startswith(message)
+
+
+def test_a_drive_that_refuses_says_what_to_do(tmp_path, drive):
+    drive.files.clear()
+    assert refusal(fetch, raw(DRIVE), tmp_path) == (
+        f"raw.bin: cannot be downloaded from {DRIVE}: Cannot retrieve the public link of the file. "
+        f"You may need to change permission; name a mirror, or put the file into {tmp_path} by hand"
+    )
+
+
+def test_a_missing_gdown_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    message = f"raw.bin: cannot be downloaded from {DRIVE}: gdown is not installed; expected `pip install epsinas[wo"
+    assert refusal(fetch, raw(DRIVE), tmp_path).startswith(message)
+
+
+def test_processes_wait_for_each_other(tmp_path, server):
+    threads = [threading.Thread(target=partial(fetch, raw(server.address("raw.bin")), tmp_path)) for _ in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.ranges == [None]
+
+
+def test_addresses_are_tried_in_order(tmp_path, server, drive):
+    drive.files.clear()
+    server.files["wrong.bin"] = b"another file"
+    addresses = (DRIVE, server.address("absent.bin"), server.address("wrong.bin"), server.address("raw.bin"))
+    assert fetch(raw(DRIVE, addresses=addresses), tmp_path).read_bytes() == CONTENT
+    assert drive.calls == [("IDENTIFIER", True)]
+    assert len(server.ranges) == 3
+
+
+def test_what_is_wrong_with_each_address_is_said(tmp_path, server, drive):
+    drive.files["IDENTIFIER"] = b"another file"
+    address = server.address("absent.bin")
+    message = refusal(fetch, raw(DRIVE, addresses=(address, DRIVE)), tmp_path)
+    assert message.startswith(f"raw.bin: cannot be downloaded from {address}: 404 Not Found; {DRIVE}: found md5 ")
+
+
+def test_parts_from_two_addresses_are_not_mixed(tmp_path, server):
+    server.files |= {"first.bin": b"1" * 1000, "second.bin": b"2" * 1000}
+    server.faults = [("cut", 500)] + 3 * [("status", 503)]
+    addresses = (server.address("first.bin"), server.address("second.bin"))
+    path = fetch(RawFile("raw.bin", addresses), tmp_path)
+    assert path.read_bytes() == b"2" * 1000
+
+
+def test_a_checksum_is_computed_once(tmp_path, server, monkeypatch):
+    computed = []
+    compute = checksums._compute
+    monkeypatch.setattr(checksums, "_compute", lambda *arguments: computed.append(arguments) or compute(*arguments))
+    official = raw(server.address("raw.bin"))
+    for _ in range(3):
+        path = fetch(official, tmp_path)
+    found = checksums.recorded_digests(path, ("sha256", "md5"))
+    assert found == {name: hashlib.new(name, CONTENT).hexdigest() for name in ("sha256", "md5")}
+    assert len(computed) == 1
+
+
+def test_a_checksum_is_computed_again_for_another_content(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        os.utime(path, ns=(0, content[0]))
+        assert checksums.recorded_digests(path, ("md5",)) == {"md5": hashlib.md5(content).hexdigest()}
+
+
+@pytest.mark.parametrize("record", ["nonsense", "[]", '{"bytes": 3, "mtime_ns": 0, "md5": 7}'])
+def test_a_damaged_record_is_not_believed(tmp_path, record):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(0, 0))
+    (tmp_path / ".file.checksums.json").write_text(record)
+    assert checksums.recorded_digests(path, ("md5",)) == {"md5": hashlib.md5(b"one").hexdigest()}
+    assert json.loads((tmp_path / ".file.checksums.json").read_text())["md5"] == hashlib.md5(b"one").hexdigest()
+
+
+def test_a_folder_that_cannot_be_written_to_has_no_records(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert checksums.recorded_digests(path, ("md5",)) == {"md5": hashlib.md5(b"one").hexdigest()}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Told:
+    """A progress that remembers."""
+
+    def __init__(self):
+        self.works = []
+
+    @contextmanager
+    def __call__(self, title, total, unit="B"):
+        done = []
+        yield done.append
+        self.works.append((title, total, sum(done)))
+
+
+def test_progress_is_told_with_what_was_there_before(tmp_path, server):
+    (tmp_path / "raw.bin.part").write_bytes(CONTENT[:300])
+    told = Told()
+    fetch(raw(server.address("raw.bin")), tmp_path, told)
+    assert told.works == [("raw.bin", len(CONTENT), len(CONTENT))]
+
+
+def test_progress_of_google_drive(tmp_path, drive):
+    told = Told()
+    fetch(raw(DRIVE, size=1024), tmp_path, told)
+    assert told.works == [("raw.bin", 1024, 1024)]
+
+
+def test_the_console_shows_size_percentage_and_time_left(tmp_path, server, monkeypatch):
+    stream = io.StringIO()
+    fetch(raw(server.address("raw.bin")), tmp_path, on_console(stream))
+    assert re.search(r"raw\.bin: 100%.*1\.02k/1\.02k \[00:00<00:00", stream.getvalue())
