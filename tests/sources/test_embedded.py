@@ -10,7 +10,8 @@ from epsinas.files.images import read_images
 from epsinas.files.tables import read_architectures, read_performance
 from epsinas.sources import embedded
 from epsinas.sources.retrieval import retrieve
-from epsinas.training.fit import Schedule, prepare, split, train, trained_by
+from epsinas.training.benchmark import trained_by
+from epsinas.training.fit import Schedule, prepare, split, train
 
 
 @pytest.fixture(scope="module")
