@@ -12,15 +12,12 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/score.smk"
-include: "workflow/rules/statistics.smk"
-include: "workflow/rules/search.smk"
-include: "workflow/rules/ablations.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/pages.smk"
 include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        TARGETS,
-        f"{RESULTS}/provenance.json",
+        PAGES_MADE,
+        rules.write_provenance.output,

@@ -2,7 +2,7 @@
 
 A module of a registry's package that has one object to offer names it in one constant, such as `METRIC`. Nothing
 lists the modules: a new one in the folder is there. Objects of one's own are registered by a module of one's own,
-which `load_modules` imports.
+which `import_all` imports.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Generic, Protocol, TypeVar
 
 from epsinas.errors import InputError
@@ -86,17 +87,21 @@ class Registry(Generic[Item]):
         return self._items | self._own
 
 
-def load_modules(names: Iterable[str]) -> None:
-    """Import modules of one's own, which register what they have; the working directory is searched too.
+def import_own(name: str) -> ModuleType:
+    """Import a module of one's own; the working directory is searched after everything else.
 
     Raises:
-        InputError: a module cannot be imported.
+        InputError: it cannot be imported.
     """
-    names = list(names)
-    if names and os.getcwd() not in sys.path and "" not in sys.path:
+    if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InputError(f"module {name}: cannot be imported: {error}") from error
+
+
+def import_all(names: Iterable[str]) -> None:
+    """Import modules of one's own, which register what they have; see `import_own`."""
     for name in names:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise InputError(f"module {name}: cannot be imported: {error}") from error
+        import_own(name)

@@ -1,273 +1,192 @@
-"""Scoring: a torch module of one's own, or many architectures of a search space."""
+"""Scoring: many architectures of a search space by any metric, or a torch module of one's own."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from epsinas.errors import InputError
-from epsinas.metrics.epsilon import check_zeros, compare, epsilon
-from epsinas.metrics.rounding import Deviations, Normalised, Scored, normalised, score_normalised
-from epsinas.spaces import NasBenchNLP, Space
+from epsinas.engines.base import family_of
+from epsinas.errors import InputError, one_line
+from epsinas.metrics.base import LABELS, Metric, Scored, find_metric
+from epsinas.metrics.epsilon import check_weights, epsilon, pair_setting
+from epsinas.metrics.normalisation import check_zeros
+from epsinas.metrics.subject import Conditions, Subject
+from epsinas.spaces.base import Space
 
 if TYPE_CHECKING:
     import torch
 
-    from epsinas.engines.images.lumped import Node
     from epsinas.engines.sequences.batches import TokenBatch
 
-ENGINES = ("lumped", "full-width")
-_CHUNK = 16
-"""Networks that a worker process takes at a time."""
-
-
-class Engine(Protocol):
-    """Something that gives a network's outputs on its batch under a constant weight.
-
-    `estimates_rounding` says whether `epsinas.metrics.rounding` can tell from the outputs how far rounding limits a score. It
-    cannot for images: behind the last ReLU many outputs are 0 by right, and rounding happens in the layers before.
-    """
-
-    estimates_rounding: bool
-
-    def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
-        """Return the outputs, up to a power of two."""
-
-
-class LumpedEngine:
-    """Outputs by the lumped interpreter; see `epsinas.engines.images.lumped`."""
-
-    estimates_rounding = False
-
-    def __init__(self, space: Space, batch: np.ndarray, precision: str):
-        from epsinas.engines.images import lumped
-
-        self._space, self._image = space, batch.shape[1:]
-        self._lumped = lumped.Lumped(batch, precision)
-
-    def outputs(self, architecture: str, weight: float) -> np.ndarray:
-        """Return one output for each image; all logits are equal."""
-        return self._lumped.outputs(_graph(self._space, architecture, self._image), weight).values
-
-
-@functools.lru_cache(maxsize=1)
-def _graph(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
-    """Keep the last network's graph, for other weights and for other batches of the same shape."""
-    from epsinas.engines.images import lumped
-
-    return lumped.build(space, architecture, image)
-
-
-class FullWidthEngine:
-    """Outputs by the full-width interpreter, in float32 or float64.
-
-    The classifier has a single output, as in the released notebooks: under constant weights all logits of an image
-    are equal, but ten of them would differ in their last digits, and so would what `masked` leaves out.
-    """
-
-    estimates_rounding = False
-
-    def __init__(self, space: Space, batch: np.ndarray, precision: str):
-        import torch
-
-        if precision not in ("single", "double"):
-            raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
-        self._space = dataclasses.replace(space, classes=1)
-        self._dtype = torch.float32 if precision == "single" else torch.float64
-        # A copy, because torch takes neither read-only arrays nor negative strides.
-        self._batch = torch.from_numpy(np.array(batch, order="C")).to(self._dtype)
-
-    def outputs(self, architecture: str, weight: float) -> np.ndarray:
-        """Return one output for each image."""
-        import torch
-
-        from epsinas.engines.images.full_width import FullWidthNetwork
-        from epsinas.engines.images.initialisers import constant
-
-        with torch.no_grad():
-            network = FullWidthNetwork(
-                self._space, architecture, tuple(self._batch.shape[1:]), constant(weight), self._dtype
-            )
-            return network(self._batch).numpy().ravel()
-
-
-def engine(name: str, space: Space | NasBenchNLP, batch: np.ndarray | TokenBatch, precision: str = "single") -> Engine:
-    """Return an engine on one batch.
-
-    Args:
-        name: `lumped` or `full-width`.
-        space: the search space.
-        batch: images (N, C, H, W), float32 or float64, finite, H and W multiples of 4; for recurrent networks, tokens
-            and their embedding.
-        precision: `single`, `double`, or (lumped only) `extended`.
-
-    Raises:
-        InputError: unknown name or precision, or a batch that is not as above.
-    """
-    if name not in ENGINES:
-        raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
-    if isinstance(space, NasBenchNLP):
-        from epsinas.engines.sequences import family as recurrent_scoring
-
-        return recurrent_scoring.engine(name, space, batch, precision)
-    check_batch(batch)
-    return (LumpedEngine if name == "lumped" else FullWidthEngine)(space, batch, precision)
-
-
-def check_batch(batch: np.ndarray, name: str = "batch") -> None:
-    """Check an image batch: (N, C, H, W), float32 or float64, H and W multiples of 4, all finite.
-
-    Raises:
-        InputError: it is not.
-    """
-    if not isinstance(batch, np.ndarray) or batch.dtype not in (np.float32, np.float64):
-        found = getattr(batch, "dtype", type(batch).__name__)
-        raise InputError(f"{name}: found {found}, expected an array of float32 or float64")
-    if batch.ndim != 4 or 0 in batch.shape:
-        raise InputError(f"{name}: found shape {batch.shape}, expected (images, channels, height, width), none 0")
-    if batch.shape[2] % 4 or batch.shape[3] % 4:
-        raise InputError(f"{name}: found {batch.shape[2]}x{batch.shape[3]} pixels, expected multiples of 4")
-    finite = np.isfinite(batch).all(axis=(1, 2, 3))
-    if not finite.all():
-        raise InputError(f"{name}: image {int(np.argmin(finite))} has entries that are not finite (NaN or infinite)")
-
-
-def check_weights(weights: Sequence[float]) -> None:
-    """Check a pair of constant weights.
-
-    Raises:
-        InputError: they are not two finite positive numbers, the first below the second.
-    """
-    if len(weights) != 2 or not all(np.isfinite(weight) and weight > 0 for weight in weights):
-        raise InputError(f"weights: found {' '.join(map(str, weights))}, expected two positive numbers")
-    if weights[0] >= weights[1]:
-        relation = "equal weights" if weights[0] == weights[1] else "the larger one first"
-        raise InputError(f"weights: found {weights[0]} {weights[1]}, {relation}; expected LOW < HIGH")
-
-
-def score_pairs(
-    network: Engine, architecture: str, pairs: Sequence[tuple[float, float]], zeros: str = "masked"
-) -> list[Scored]:
-    """Score one network for several pairs of weights; its outputs are computed once for each weight.
-
-    Returns:
-        For each pair the score, NaN where there is none, and the estimate of its error by rounding, NaN where the
-        engine allows none.
-    """
-    check_zeros(zeros)
-    found: dict[float, Normalised | Scored] = {}
-
-    def under(weight: float) -> Normalised | Scored:
-        if weight not in found:
-            found[weight] = normalised(network.outputs(architecture, weight))
-        return found[weight]
-
-    scores = []
-    for low, high in pairs:
-        # A constant output settles the matter before the other weight costs anything.
-        first = under(low)
-        second = first if isinstance(first, Scored) else under(high)
-        if network.estimates_rounding:
-            scores.append(second if isinstance(second, Scored) else score_normalised(first, second, zeros))
-        else:
-            unknown = float("nan")
-            score = unknown if isinstance(second, Scored) else compare(first.values, second.values, zeros)
-            scores.append(Scored(score, unknown))
-    return scores
+_TASK = 64
+"""Networks that a worker takes at most at a time."""
 
 
 class Scores(NamedTuple):
-    """Scores, NaN for none, and estimates of their relative error by rounding (see `epsinas.metrics.rounding`).
+    """Scores, NaN for none, estimates of their relative error by rounding, and why there is no score.
 
-    There are estimates for recurrent networks only; for others they are NaN.
+    There are estimates for epsilon on recurrent networks only (see `epsinas.metrics.rounding`); elsewhere they are NaN.
+    Reasons are empty where there is a score (see `epsinas.metrics.base.REASONS`).
     """
 
     scores: np.ndarray
     errors: np.ndarray
+    reasons: np.ndarray
 
 
 def score_architectures(
-    space: Space | NasBenchNLP,
+    space: Space,
     architectures: Iterable[str],
     batch: np.ndarray | TokenBatch,
-    weights: tuple[float, float] | Sequence[tuple[float, float]],
+    weights: tuple[float, float] | Sequence[tuple[float, float]] | None = None,
     engine: str = "lumped",
     precision: str = "single",
     zeros: str = "masked",
     jobs: int = 1,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
+    *,
+    metric: str | Metric = "epsilon",
+    labels: np.ndarray | None = None,
+    seed: int = 0,
 ) -> np.ndarray:
-    """Score architectures of a search space on a batch (Gracheva 2024, Algorithm 1).
+    """Score architectures of a search space on a batch (for epsilon: Gracheva 2024, Algorithm 1).
 
-    Networks with equal graphs are scored once.
+    Networks that the metric cannot tell apart are scored once.
 
     Args:
         space: the search space.
         architectures: architecture strings.
         batch: images (N, C, H, W), float32 or float64, already normalised, finite; H and W multiples of 4. For
-            recurrent networks, an `epsinas.engines.sequences.batches.TokenBatch`.
-        weights: (low, high), or a sequence of such pairs.
+            recurrent networks, a `TokenBatch`.
+        weights: (low, high), or a sequence of such pairs; the space's published ones where there are none. Of epsilon
+            only.
         engine: `lumped` (exact reduction, hundreds of times faster) or `full-width` (torch).
         precision: `single` (float32, as published), `double`, or `extended` (lumped only).
-        zeros: see `epsinas.metrics.epsilon.epsilon`.
+        zeros: see `epsinas.epsilon`.
         jobs: processes to use.
         progress: called with the number of architectures done since the last call.
+        metric: a name of `epsinas.list_metrics`, `package.module:function` (see `epsinas.metrics.base.find_metric`), or
+            a metric.
+        labels: int64 (N,), for metrics that need them.
+        seed: of random weights.
 
     Returns:
         float64 (architectures,), or (architectures, pairs) for a sequence of pairs; NaN where there is no score.
 
     Raises:
-        InputError: a malformed architecture (naming its position from 1), batch, weight, engine or precision.
+        InputError: a malformed architecture (naming its position from 1), batch, weight, engine or precision, or a
+            metric that is unknown or lacks labels.
+
+    Example:
+        >>> import numpy as np
+        >>> from epsinas import NasBench201
+        >>> images = np.random.default_rng(0).standard_normal((8, 3, 8, 8)).astype(np.float32)
+        >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"
+        >>> score_architectures(NasBench201(), [cell], images, (1e-7, 1.0)).shape
+        (1,)
     """
-    return score_with_errors(space, architectures, batch, weights, engine, precision, zeros, jobs, progress).scores
+    arguments = (space, architectures, batch, weights, engine, precision, zeros, jobs, progress)
+    return score_with_errors(*arguments, metric=metric, labels=labels, seed=seed).scores
 
 
 def score_with_errors(
-    space: Space | NasBenchNLP,
+    space: Space,
     architectures: Iterable[str],
     batch: np.ndarray | TokenBatch,
-    weights: tuple[float, float] | Sequence[tuple[float, float]],
+    weights: tuple[float, float] | Sequence[tuple[float, float]] | None = None,
     engine: str = "lumped",
     precision: str = "single",
     zeros: str = "masked",
     jobs: int = 1,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
+    *,
+    metric: str | Metric = "epsilon",
+    labels: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Scores:
-    """Score architectures as `score_architectures` does, and say how far rounding limits each score.
+    """Score architectures as `score_architectures` does; say how far rounding limits each score, and why some lack one.
 
     Returns:
-        Scores and errors, both as `score_architectures` returns scores. A score whose error is above
-        `epsinas.metrics.rounding.LIMIT` is limited by rounding; see `epsinas.metrics.rounding.Scored` for networks without one.
+        Scores, errors and reasons, each as `score_architectures` returns scores. A score whose error is above
+        `epsinas.metrics.base.LIMIT` is limited by rounding; see `epsinas.metrics.base.Scored` for networks without one.
     """
-    single = len(weights) == 2 and all(np.isscalar(weight) for weight in weights)
-    pairs = [tuple(weights)] if single else [tuple(pair) for pair in weights]
-    for pair in pairs:
-        check_weights(pair)
+    metric = find_metric(metric) if isinstance(metric, str) else metric
+    single, settings = _settings(metric, space, weights)
+    check_zeros(zeros)
     if jobs < 1:
         raise InputError(f"jobs: found {jobs}, expected 1 or more")
     architectures = list(architectures)
-    first, members = distinct(space, architectures)
+    members = _members(metric, space, architectures)
+    first, places = np.unique(members, return_inverse=True)
+    multiplicity = np.bincount(places, minlength=len(first))
+    conditions = Conditions(space, batch, precision, engine, zeros, labels, seed)
+    check_conditions(metric, conditions)
     report = progress or (lambda count: None)
-    multiplicity = np.bincount(members, minlength=len(first))
-    chunks = [range(start, min(start + _CHUNK, len(first))) for start in range(0, len(first), _CHUNK)]
-    results = np.full((len(first), len(pairs), 2), np.nan)
-    with _workers(jobs if len(chunks) > 1 else 1, (engine, space, batch, precision)) as run:
-        tasks = ([architectures[first[at]] for at in chunk] for chunk in chunks)
-        for chunk, rows in zip(chunks, run([(task, pairs, zeros) for task in tasks]), strict=True):
-            results[list(chunk)] = rows
-            report(int(multiplicity[list(chunk)].sum()))
-    scores, errors = np.moveaxis(results[members], -1, 0)
-    return Scores(scores[:, 0], errors[:, 0]) if single else Scores(scores, errors)
+    found: list[list[Scored]] = []
+    chosen = [(position, architectures[position]) for position in first.tolist()]
+    with closing(_scored_in_tasks(metric, settings, conditions, chosen, jobs)) as tasks:
+        for rows in tasks:
+            report(int(multiplicity[len(found) : len(found) + len(rows)].sum()))
+            found += rows
+    scores = np.array([[one.score for one in row] for row in found], np.float64).reshape(len(first), len(settings))
+    errors = np.array([[one.error for one in row] for row in found], np.float64).reshape(scores.shape)
+    reasons = np.array([[one.reason for one in row] for row in found], object).reshape(scores.shape)
+    columns = [values[places] for values in (scores, errors, reasons)]
+    return Scores(*(values[:, 0] for values in columns)) if single else Scores(*columns)
 
 
-def distinct(space: Space | NasBenchNLP, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _settings(
+    metric: Metric, space: Space, weights: Sequence[float] | Sequence[Sequence[float]] | None
+) -> tuple[bool, list[str]]:
+    """Return whether one setting was asked for rather than several, and the metric's settings."""
+    if "pair" not in metric.settings:
+        if weights is not None:
+            raise InputError(f"weights: found a pair, expected none for the metric {metric.name}")
+        (usual, *_) = metric.settings.values()
+        try:
+            settings = list(usual({}))
+        except KeyError as error:
+            raise InputError(f"metric {metric.name}: can only be computed by a study, which has {error}") from None
+        return len(settings) == 1, settings
+    if weights is None:
+        weights = space.weights
+    single = len(weights) == 2 and all(np.isscalar(weight) for weight in weights)
+    pairs: list[Any] = [weights] if single else list(weights)
+    for pair in pairs:
+        check_weights(pair)
+    return single, [pair_setting(pair) for pair in pairs]
+
+
+def _members(metric: Metric, space: Space, architectures: Sequence[str]) -> np.ndarray:
+    """Return for each architecture the position of the one that is scored in its place."""
+    first, members = distinct(space, architectures)
+    return first[members] if metric.sees_constant_weights_only else np.arange(len(architectures))
+
+
+def check_conditions(metric: Metric, conditions: Conditions) -> None:
+    """Check a batch, and labels if the metric needs them.
+
+    Raises:
+        InputError: they are not what the metric takes.
+    """
+    conditions.check()
+    if LABELS not in metric.needs:
+        return
+    labels, size = conditions.labels, len(conditions.tensor)
+    if labels is None:
+        raise InputError(f"labels: found none, expected one for each image; the metric {metric.name} needs them")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (size,):
+        found = f"{labels.dtype} of shape {labels.shape}"
+        raise InputError(f"labels: found {found}, expected integers of shape ({size},), one for each image")
+
+
+def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Find the architectures whose constant-weight networks are the same function.
 
     Returns:
@@ -277,16 +196,13 @@ def distinct(space: Space | NasBenchNLP, architectures: Sequence[str]) -> tuple[
     Raises:
         InputError: an architecture is malformed; the message gives its position from 1.
     """
-    from epsinas.engines.images import lumped
-    from epsinas.engines.sequences import lumped as recurrent
-
-    identity = recurrent.identity if isinstance(space, NasBenchNLP) else lumped.identity
+    family = family_of(space)
     seen: dict[bytes, int] = {}
     first: list[int] = []
     members = np.empty(len(architectures), dtype=np.int64)
     for position, architecture in enumerate(architectures):
         try:
-            digest = identity(space, architecture)
+            digest = family.identity(space, architecture)
         except InputError as error:
             raise InputError(f"architecture {position + 1}: {error}") from None
         if digest not in seen:
@@ -296,30 +212,88 @@ def distinct(space: Space | NasBenchNLP, architectures: Sequence[str]) -> tuple[
     return np.array(first, dtype=np.int64), members
 
 
-_engine: Engine | None = None
-"""The engine of a worker process."""
+def score_subject(metric: Metric, subject: Subject, setting: str) -> Scored:
+    """Compute a score; a computation that fails gives none, and its message as a line on standard error."""
+    try:
+        return metric.score(subject, setting)
+    except InputError:
+        raise
+    except Exception as error:  # a metric may be one's own code, and one network is not to end a run of thousands
+        import sys
+
+        line = f"{metric.name} failed on {subject.architecture}: {type(error).__name__}: {one_line(error)}"
+        print(f"epsinas: {line}", file=sys.stderr)
+        return Scored(math.nan, reason="failed")
 
 
-@contextmanager
-def _workers(jobs: int, arguments: tuple):
-    """Give a function that maps `_score_chunk` over tasks in order, in this process or in `jobs` others."""
-    _start(*arguments)  # here too, so that bad arguments are reported from this process
-    if jobs == 1:
-        yield lambda tasks: map(_score_chunk, tasks)
+def score_networks(
+    metric: Metric,
+    settings: Sequence[str],
+    conditions: Sequence[Conditions],
+    networks: pd.DataFrame,
+    progress: Callable[[int], object] = lambda count: None,
+) -> pd.DataFrame:
+    """Score networks on several batches; what a network has in common between them is computed once.
+
+    Args:
+        metric: what to compute.
+        settings: of the metric.
+        conditions: one for each draw.
+        networks: columns `index` and `architecture`.
+        progress: called with the number of networks done since the last call.
+
+    Returns:
+        A row for each network, draw and setting: `index`, `metric`, `setting`, `draw`, `score` (NaN where there is none),
+        `error`, the estimate of its relative error by rounding, `reason` why there is none, and `seconds` that it took.
+
+    Raises:
+        InputError: as `score_architectures`.
+    """
+    for one in conditions:
+        check_conditions(metric, one)
+    rows = []
+    for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
+        for one in conditions:
+            subject = Subject(one, architecture, int(index))
+            for setting in settings:
+                start = time.perf_counter()
+                found = score_subject(metric, subject, setting)
+                seconds = time.perf_counter() - start
+                rows.append((index, metric.name, setting, one.draw, *found, seconds))
+        progress(1)
+    columns = ["index", "metric", "setting", "draw", "score", "error", "reason", "seconds"]
+    types = {"index": np.int32, "draw": np.int16, "score": np.float64, "error": np.float64, "seconds": np.float64}
+    return pd.DataFrame(rows, columns=columns).astype(types | {"metric": str, "setting": str, "reason": str})
+
+
+def _scored_in_tasks(
+    metric: Metric, settings: Sequence[str], conditions: Conditions, networks: Sequence[tuple[int, str]], jobs: int
+) -> Iterator[list[list[Scored]]]:
+    """Score networks, (index, architecture) each, in this process or in `jobs` others; yield rows in order."""
+    size = max(min(_TASK, math.ceil(len(networks) / (4 * jobs))), 1)
+    tasks = [networks[start : start + size] for start in range(0, len(networks), size)]
+    if jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield _score_task(metric, settings, conditions, task)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=arguments) as pool:
-        yield lambda tasks: pool.map(_score_chunk, tasks)
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    # Workers that joblib starts need no main guard, and take large arrays by memory map.
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="all", batch_size=1)
+    try:
+        yield from pool(joblib.delayed(_score_task)(metric, settings, conditions, task) for task in tasks)
+    except TerminatedWorkerError:
+        raise InputError(
+            f"jobs: a worker process was killed, perhaps because memory ran out; found {jobs}, expected fewer"
+        ) from None
 
 
-def _start(*arguments) -> None:
-    global _engine
-    _engine = engine(*arguments)
-
-
-def _score_chunk(task: tuple) -> list[list[Scored]]:
-    architectures, pairs, zeros = task
-    return [score_pairs(_engine, architecture, pairs, zeros) for architecture in architectures]
+def _score_task(
+    metric: Metric, settings: Sequence[str], conditions: Conditions, task: Sequence[tuple[int, str]]
+) -> list[list[Scored]]:
+    subjects = (Subject(conditions, architecture, index) for index, architecture in task)
+    return [[score_subject(metric, subject, setting) for setting in settings] for subject in subjects]
 
 
 def score(
@@ -338,13 +312,20 @@ def score(
         model: maps the batch to a tensor, or to a tuple whose first element is taken.
         batch: what the model takes; floating-point batches must be finite.
         weights: (low, high), positive.
-        zeros: see `epsinas.metrics.epsilon.epsilon`.
+        zeros: see `epsinas.epsilon`.
 
     Returns:
         The score, NaN where the outputs are constant or not finite.
 
     Raises:
         InputError: bad weights, a batch that is not finite, or outputs that are not a tensor.
+
+    Example:
+        >>> import torch
+        >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 10)]
+        >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> 0 <= score(torch.nn.Sequential(*layers), batch, weights=(1e-3, 1.0)) < 1e-3
+        True
     """
     import torch
 

@@ -8,7 +8,7 @@ import pandas as pd
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
 from epsinas.scoring import score_architectures
-from epsinas.spaces import NasBenchNLP, Space
+from epsinas.spaces.base import Space
 
 EXPONENTS = tuple(range(-7, 1))
 """Powers of ten that are tried."""
@@ -31,7 +31,7 @@ def windows(exponents: Sequence[int] = EXPONENTS) -> list[tuple[float, float]]:
 
 
 def choose_weights(
-    space: Space | NasBenchNLP,
+    space: Space,
     batch: np.ndarray | TokenBatch,
     rng: np.random.Generator,
     networks: int = 100,
@@ -63,6 +63,8 @@ def choose_weights(
     """
     if not 0 < limit <= 1:
         raise InputError(f"limit: found {limit}, expected a share above 0 and at most 1")
+    if networks < 1:
+        raise InputError(f"networks: found {networks}, expected 1 or more")
     pairs = windows(exponents)
     scores = score_architectures(space, space.sample(networks, rng), batch, pairs, precision=precision)
     archs = np.isfinite(scores).sum(axis=0)
@@ -86,37 +88,3 @@ def chosen_pair(table: pd.DataFrame, name: str = "weights: auto") -> tuple[float
             f"scores {best['archs']:.0f} of {best['networks']:.0f} networks"
         )
     return float(chosen["weight_low"].iloc[0]), float(chosen["weight_high"].iloc[0])
-
-
-PUBLISHED = {
-    **{("nas-bench-201", dataset): (1e-7, 1.0) for dataset in ("cifar10", "cifar100", "ImageNet16-120")},
-    ("nas-bench-101", "cifar10"): (1e-4, 10.0),
-    ("nas-bench-nlp", "ptb"): (1e-5, 1e-3),
-}
-"""The paper's choices, by space and dataset (Table 8)."""
-
-
-def compare_weights(space: str, dataset: str, table: pd.DataFrame, used: Sequence[float] | None) -> dict[str, object]:
-    """Put the automatic choice for a dataset beside the published one and the study's (a row of Table 8).
-
-    Args:
-        space: name of the search space.
-        dataset: name of the dataset.
-        table: what `choose_weights` returned.
-        used: the study's weights; None where it takes the automatic choice.
-
-    Returns:
-        `space`, `dataset`, and `low` and `high` of the pairs `automatic`, `published` and `used`; with the number of
-        random networks (of `networks`) that have a score under each (`archs`). None where there is no such pair.
-    """
-    pairs = {
-        "automatic": tuple(table.loc[table["chosen"], ["weight_low", "weight_high"]].to_numpy().ravel()),
-        "published": PUBLISHED.get((space, dataset), ()),
-    }
-    pairs["used"] = tuple(used) if used else pairs["automatic"]
-    archs = table.set_index(["weight_low", "weight_high"])["archs"].to_dict()
-    row: dict[str, object] = {"space": space, "dataset": dataset, "networks": table["networks"].iloc[0]}
-    for name, pair in pairs.items():
-        row[f"{name}_low"], row[f"{name}_high"] = pair or (None, None)
-        row[f"{name}_archs"] = archs.get(pair)
-    return row

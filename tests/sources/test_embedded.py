@@ -10,7 +10,8 @@ from epsinas.files.images import read_images
 from epsinas.files.tables import read_architectures, read_performance
 from epsinas.sources import embedded
 from epsinas.sources.retrieval import retrieve
-from epsinas.training.fit import Recipe, prepare, split, train, trained_by
+from epsinas.training.benchmark import trained_by
+from epsinas.training.fit import Schedule, prepare, split, train
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_committed_table_is_reproduced():
     outcomes = embedded.outcomes().set_index(["index", "seed"])
     space = NasBench201(**record["skeleton"])
     for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
-        found = train(space, architecture, data, Recipe(**record["recipe"]), record["seeds"])
+        found = train(space, architecture, data, Schedule(**record["recipe"]), record["seeds"])
         for seed, outcome in zip(record["seeds"], found, strict=True):
             expected = outcomes.loc[(index, seed)]
             assert outcome.test == pytest.approx(expected["test"], abs=3), (index, seed)

@@ -8,7 +8,7 @@ rule retrieve:
     log:
         f"{LOGS}/retrieve/{{file}}.log",
     benchmark:
-        f"{BENCHMARKS}/retrieve/{{file}}.tsv"
+        f"{TIMES}/retrieve/{{file}}.tsv"
     retries: 0
     conda:
         ENVIRONMENT
@@ -17,32 +17,29 @@ rule retrieve:
         cache=config["cache"],
         sha256=lambda wildcards: config["sha256"].get(wildcards.file),
     script:
-        "../scripts/retrieve.py"
+        STAGE
 
 
-# Spaces whose networks are a random sample rather than a benchmark's.
-SAMPLED_SPACES = [
-    name for name, section in config.items() if name in SPACES and section.get("sample")
-]
+ruleorder: sample_networks > retrieve
 
-if SAMPLED_SPACES:
 
-    ruleorder: sample_networks > retrieve
-
-    rule sample_networks:
-        output:
-            f"{RESULTS}/data/{{space}}.architectures.parquet",
-        log:
-            f"{LOGS}/retrieve/{{space}}.sample.log",
-        benchmark:
-            f"{BENCHMARKS}/retrieve/{{space}}.sample.tsv"
-        wildcard_constraints:
-            space="|".join(SAMPLED_SPACES),
-        conda:
-            ENVIRONMENT
-        params:
-            skeleton=lambda wildcards: config[wildcards.space]["skeleton"],
-            networks=lambda wildcards: config[wildcards.space]["sample"],
-            seed=config["seed"],
-        script:
-            "../scripts/sample_networks.py"
+rule sample_networks:
+    output:
+        f"{RESULTS}/data/{{space}}.architectures.parquet",
+    log:
+        f"{LOGS}/sample_networks/{{space}}.log",
+    benchmark:
+        f"{TIMES}/sample_networks/{{space}}.tsv"
+    wildcard_constraints:
+        # Spaces whose networks are a random sample rather than a benchmark's.
+        space=either(
+            name for name, section in STUDY.sections.items() if section["sample"]
+        ),
+    conda:
+        ENVIRONMENT
+    params:
+        skeleton=lambda wildcards: STUDY.sections[wildcards.space]["skeleton"],
+        networks=lambda wildcards: STUDY.sections[wildcards.space]["sample"],
+        seed=STUDY.seed,
+    script:
+        STAGE

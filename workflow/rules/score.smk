@@ -1,79 +1,86 @@
-# Architectures and inputs to scores: one job for each chunk of networks, which takes all batches of a run.
+# Architectures and inputs to scores: one job for each share of the networks, which takes all batches of a run.
 
 
 rule describe_networks:
     input:
-        f"{RESULTS}/data/{{space}}.architectures.parquet",
+        networks=f"{RESULTS}/data/{{space}}.architectures.parquet",
+        sources=lambda wildcards: [
+            PLAN.source(wildcards.space, dataset)
+            for dataset in STUDY.sections[wildcards.space].datasets
+        ],
     output:
         f"{RESULTS}/networks/{{space}}.parquet",
     log:
-        f"{LOGS}/networks/{{space}}.log",
+        f"{LOGS}/describe_networks/{{space}}.log",
     benchmark:
-        f"{BENCHMARKS}/networks/{{space}}.tsv"
+        f"{TIMES}/describe_networks/{{space}}.tsv"
     conda:
         ENVIRONMENT
     params:
-        skeleton=lambda wildcards: config[wildcards.space]["skeleton"],
+        skeleton=lambda wildcards: STUDY.sections[wildcards.space]["skeleton"],
+        sources=lambda wildcards: {
+            dataset: PLAN.source(wildcards.space, dataset)
+            for dataset in STUDY.sections[wildcards.space].datasets
+        },
     script:
-        "../scripts/describe_networks.py"
+        STAGE
 
 
 rule choose_weights:
     input:
-        source,
+        lambda wildcards: PLAN.source(wildcards.space, wildcards.dataset),
     output:
         f"{RESULTS}/weights/{{space}}/{{dataset}}.csv",
     log:
-        f"{LOGS}/weights/{{space}}/{{dataset}}.log",
+        f"{LOGS}/choose_weights/{{space}}/{{dataset}}.log",
     benchmark:
-        f"{BENCHMARKS}/weights/{{space}}/{{dataset}}.tsv"
+        f"{TIMES}/choose_weights/{{space}}/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
     params:
-        section=lambda wildcards: config[wildcards.space],
-        seed=config["seed"],
+        section=lambda wildcards: STUDY.sections[wildcards.space].inputs,
+        precision=lambda wildcards: STUDY.sections[wildcards.space]["precisions"][0],
+        seed=STUDY.seed,
     script:
-        "../scripts/choose_weights.py"
+        STAGE
 
 
 rule score_chunk:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
-        source=source,
-        weights=chosen_weights,
+        source=lambda wildcards: PLAN.source(wildcards.space, wildcards.dataset),
+        weights=lambda wildcards: PLAN.chosen_weights(Run.of(wildcards)),
     output:
-        f"{RESULTS}/scores/{RUN}/{{chunk}}-of-{{chunks}}.parquet",
+        f"{RESULTS}/scores/{Run.PATTERN}/{{part}}.parquet",
     log:
-        f"{LOGS}/scores/{RUN}/{{chunk}}-of-{{chunks}}.log",
+        f"{LOGS}/score_chunk/{Run.PATTERN}/{{part}}.log",
     benchmark:
-        f"{BENCHMARKS}/scores/{RUN}/{{chunk}}-of-{{chunks}}.tsv"
+        f"{TIMES}/score_chunk/{Run.PATTERN}/{{part}}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: PLAN.memory(Run.of(wildcards)),
     params:
-        section=lambda wildcards: {
-            key: config[wildcards.space].get(key)
-            for key in ("skeleton", "zeros", "steps")
-        },
-        pairs=pairs,
-        seed=config["seed"],
+        job=lambda wildcards: PLAN.job(Run.of(wildcards)),
     script:
-        "../scripts/score_chunk.py"
+        STAGE
 
 
 rule gather_scores:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
-        chunks=lambda wildcards: chunk_files(**dict(wildcards.items())),
+        parts=lambda wildcards: PLAN.parts(Run.of(wildcards)),
     output:
-        f"{RESULTS}/scores/{RUN}.parquet",
+        f"{RESULTS}/scores/{Run.PATTERN}.parquet",
     log:
-        f"{LOGS}/scores/{RUN}.log",
+        f"{LOGS}/gather_scores/{Run.PATTERN}.log",
     benchmark:
-        f"{BENCHMARKS}/scores/{RUN}.tsv"
+        f"{TIMES}/gather_scores/{Run.PATTERN}.tsv"
     conda:
         ENVIRONMENT
+    params:
+        metric=lambda wildcards: PLAN.job(Run.of(wildcards))["metric"],
+        seed=STUDY.seed,
     script:
-        "../scripts/gather_scores.py"
+        STAGE

@@ -1,23 +1,27 @@
 # A benchmark of one's own: networks trained on labelled images.
 
-if TRAIN:
+if STUDY.train:
+    TRAIN = STUDY.train
+    TRAINED = f"{RESULTS}/data/{TRAIN['space']}"
+    IMAGES = f"{RESULTS}/data/{TRAIN['dataset']}.npz"
 
     ruleorder: choose_networks > gather_training > retrieve
 
     rule choose_networks:
         output:
-            f"{RESULTS}/data/nas-bench-201.architectures.parquet",
+            f"{TRAINED}.architectures.parquet",
         log:
-            f"{LOGS}/train/choose_networks.log",
+            f"{LOGS}/choose_networks.log",
         benchmark:
-            f"{BENCHMARKS}/train/choose_networks.tsv"
+            f"{TIMES}/train/choose_networks.tsv"
         conda:
             ENVIRONMENT
         params:
+            space=TRAIN["space"],
             networks=TRAIN["networks"],
-            seed=config["seed"],
+            seed=STUDY.seed,
         script:
-            "../scripts/choose_networks.py"
+            STAGE
 
     if TRAIN["images"]:
 
@@ -27,27 +31,27 @@ if TRAIN:
             input:
                 TRAIN["images"],
             output:
-                file=f"{RESULTS}/data/{TRAIN['dataset']}.npz",
+                file=IMAGES,
                 provenance=f"{RESULTS}/provenance/{TRAIN['dataset']}.npz.json",
             log:
-                f"{LOGS}/train/check_images.log",
+                f"{LOGS}/check_images.log",
             benchmark:
-                f"{BENCHMARKS}/train/check_images.tsv"
+                f"{TIMES}/train/check_images.tsv"
             conda:
                 ENVIRONMENT
             script:
-                "../scripts/check_images.py"
+                STAGE
 
     rule train_chunk:
         input:
-            networks=f"{RESULTS}/data/nas-bench-201.architectures.parquet",
-            images=f"{RESULTS}/data/{TRAIN['dataset']}.npz",
+            networks=f"{TRAINED}.architectures.parquet",
+            images=IMAGES,
         output:
             f"{RESULTS}/training/{{chunk}}-of-{{chunks}}.parquet",
         log:
-            f"{LOGS}/train/{{chunk}}-of-{{chunks}}.log",
+            f"{LOGS}/train_chunk/{{chunk}}-of-{{chunks}}.log",
         benchmark:
-            f"{BENCHMARKS}/train/{{chunk}}-of-{{chunks}}.tsv"
+            f"{TIMES}/train/{{chunk}}-of-{{chunks}}.tsv"
         conda:
             ENVIRONMENT
         threads: 1
@@ -55,51 +59,28 @@ if TRAIN:
             mem_mb=1500,
         params:
             train=TRAIN,
-            seed=config["seed"],
+            seed=STUDY.seed,
         script:
-            "../scripts/train_chunk.py"
+            STAGE
 
     rule gather_training:
         input:
-            networks=f"{RESULTS}/data/nas-bench-201.architectures.parquet",
+            networks=f"{TRAINED}.architectures.parquet",
             chunks=expand(
-                f"{RESULTS}/training/{{chunk}}-of-{{chunks}}.parquet",
+                rules.train_chunk.output,
                 chunk=range(1, TRAIN["jobs"] + 1),
                 chunks=TRAIN["jobs"],
             ),
         output:
-            f"{RESULTS}/data/nas-bench-201.performance.parquet",
+            f"{TRAINED}.performance.parquet",
         log:
-            f"{LOGS}/train/gather.log",
+            f"{LOGS}/gather_training.log",
         benchmark:
-            f"{BENCHMARKS}/train/gather.tsv"
+            f"{TIMES}/train/gather_training.tsv"
         conda:
             ENVIRONMENT
         params:
             dataset=TRAIN["dataset"],
-            epochs=TRAIN["recipe"]["epochs"],
+            epochs=TRAIN["schedule"]["epochs"],
         script:
-            "../scripts/gather_training.py"
-
-    rule embed_benchmark:
-        input:
-            networks=f"{RESULTS}/data/nas-bench-201.architectures.parquet",
-            chunks=rules.gather_training.input.chunks,
-        output:
-            table=f"{RESULTS}/embedded/digits.parquet",
-            record=f"{RESULTS}/embedded/digits.json",
-        log:
-            f"{LOGS}/train/embed.log",
-        benchmark:
-            f"{BENCHMARKS}/train/embed.tsv"
-        conda:
-            ENVIRONMENT
-        params:
-            train=TRAIN,
-            config=config,
-            command=" ".join(sys.argv),
-            folder=lambda wildcards, output: os.path.dirname(
-                os.path.dirname(output.table)
-            ),
-        script:
-            "../scripts/embed_benchmark.py"
+            STAGE

@@ -22,7 +22,7 @@ class Images(NamedTuple):
     source: str
 
 
-def statistics_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the standard deviation of each channel, from a histogram of its 256 levels.
 
     The sums are of integers, hence exact, and take a few megabytes, however many images there are.
@@ -34,7 +34,7 @@ def statistics_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Two arrays float64 (C,), on the scale of the pixels; a channel of one level has the deviation 0.
 
     Example:
-        >>> statistics_of(np.array([[[[0, 7], [2, 7]]]], dtype=np.uint8))
+        >>> channel_statistics(np.array([[[[0, 7], [2, 7]]]], dtype=np.uint8))
         (array([1., 7.]), array([1., 0.]))
     """
     channels = images.shape[-1]
@@ -119,3 +119,9 @@ def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, pa
         found = f"dtype {source.dtype} and shape {source.shape}"
         raise InputError(f"{path}: array source: found {found}, expected a single text")
     return Images(images, labels.astype(np.int16), str(source))
+
+
+def image_shape(path: str | Path) -> tuple[int, int, int]:
+    """Return height, width and channels of the images of `{dataset}.npz`."""
+    _, height, width, channels = read_images(path).images.shape
+    return height, width, channels

@@ -76,28 +76,22 @@ PUBLISHED_SCORES = TableSchema(
     key=("index", "dataset", "metric"),
 )
 
+REASONS = ("", "disconnected", "underflow", "overflow", "constant", "failed")
+"""Why a network has no score, empty where it has one; see `epsinas.metrics.base.REASONS`."""
+
 SCORES = TableSchema(
     (
         _INDEX,
+        Column("metric", pa.string()),
+        Column("setting", pa.string()),
         Column("draw", pa.int16(), minimum=0),
-        Column("weight_low", pa.float64(), minimum=0),
-        Column("weight_high", pa.float64(), minimum=0),
         Column("score", pa.float64(), null=True),
         Column("error", pa.float64(), null=True, minimum=0, finite=False),
+        Column("reason", pa.string(), choices=REASONS),
+        Column("seconds", pa.float64(), minimum=0),
     ),
-    key=("index", "draw", "weight_low", "weight_high"),
+    key=("index", "metric", "setting", "draw"),
     empty=True,  # a chunk may be left without networks
-)
-
-INITIALISED = TableSchema(
-    (
-        _INDEX,
-        _DATASET,
-        Column("initialisation", pa.string()),
-        Column("draw", pa.int16(), minimum=0),
-        Column("score", pa.float64(), null=True),
-    ),
-    key=("index", "dataset", "initialisation", "draw"),
 )
 
 TRAINING = TableSchema(
@@ -164,10 +158,12 @@ def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read scores: a row for each network, draw of a batch, and pair of weights; further columns are free.
+    """Read scores: a row for each network, metric, setting and draw of a batch; further columns are free.
 
-    Columns: `index` int32, `draw` int16, `weight_low`, `weight_high`, `score` float64, null for none, and `error`
-    float64, the estimate of the score's relative error by rounding (see `epsinas.metrics.rounding`), null where there is none.
+    Columns: `index` int32, `metric` and `setting` text (`1e-07,1` for a pair of weights, empty for most metrics), `draw`
+    int16, `score` float64, null for none, `error` float64, the estimate of the score's relative error by rounding (see
+    `epsinas.metrics.rounding`), null where there is none, `reason`, why there is no score (REASONS), and `seconds` that
+    it took, 0 for a network that has the score of another.
     """
     return read_table(path, SCORES)
 

@@ -1,31 +1,22 @@
-"""The epsilon metric (Gracheva 2024, Section 2, Equations 1 to 4)."""
+"""The epsilon metric: how much the shape of the outputs changes between two constant weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from epsinas.errors import InputError
+from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
+from epsinas.metrics.normalisation import check_zeros, compare, normalise
+from epsinas.metrics.rounding import Normalised, normalised, score_normalised
 
-ZEROS = ("masked", "kept")
-"""What happens to entries that are exactly 0 after normalisation."""
-
-
-def normalise(outputs: ArrayLike) -> np.ndarray | None:
-    """Min-max normalise a vector of outputs to [0, 1] (Eq. 1), in float64.
-
-    Returns:
-        The normalised vector, or None where the outputs are constant or not all finite.
-    """
-    vector = np.asarray(outputs, dtype=np.float64).ravel()
-    if vector.size == 0 or not np.isfinite(vector).all():
-        return None
-    low, high = vector.min(), vector.max()
-    if low == high:
-        return None
-    # Subnormal outputs would lose digits in the division and the widest ones overflow in the subtraction; a
-    # power of two changes nothing else.
-    scale = -int(np.frexp(max(abs(low), abs(high)))[1])
-    low, high, vector = np.ldexp(low, scale), np.ldexp(high, scale), np.ldexp(vector, scale)
-    return (vector - low) / (high - low)
+if TYPE_CHECKING:
+    from epsinas.metrics.subject import Subject
 
 
 def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "masked") -> float:
@@ -54,18 +45,98 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
     return float("nan") if low is None or high is None else compare(low, high, zeros)
 
 
-def check_zeros(zeros: str) -> None:
-    """Raise `InputError` unless `zeros` is one of ZEROS."""
-    if zeros not in ZEROS:
-        raise InputError(f"zeros: found {zeros!r}, expected one of {', '.join(ZEROS)}")
+def check_weights(weights: Sequence[float]) -> None:
+    """Check a pair of constant weights.
+
+    Raises:
+        InputError: they are not two finite positive numbers, the first below the second.
+    """
+    if len(weights) != 2 or not all(np.isfinite(weight) and weight > 0 for weight in weights):
+        raise InputError(f"weights: found {' '.join(map(str, weights))}, expected two positive numbers")
+    if weights[0] >= weights[1]:
+        relation = "equal weights" if weights[0] == weights[1] else "the larger one first"
+        raise InputError(f"weights: found {weights[0]} {weights[1]}, {relation}; expected LOW < HIGH")
 
 
-def compare(low: np.ndarray, high: np.ndarray, zeros: str) -> float:
-    """Compute Eq. 2 to 4 of two vectors from `normalise`; see `epsilon`."""
-    if zeros == "kept":
-        return float(np.abs(low - high).mean() / (0.5 * (low.mean() + high.mean())))
-    both = (low != 0) & (high != 0)
-    if not both.any():
-        return float("nan")
-    delta = np.abs(low - high)[both].mean()
-    return float(delta / np.concatenate([low[low != 0], high[high != 0]]).mean())
+def pair_setting(weights: Sequence[float]) -> str:
+    """Print a pair of weights as a setting, such as `1e-07,1`; `weights_of` reads it back without loss."""
+    return ",".join(f"{weight:g}" if float(f"{weight:g}") == weight else repr(float(weight)) for weight in weights)
+
+
+def weights_of(setting: str) -> tuple[float, float]:
+    """Read the pair of weights that `pair_setting` printed."""
+    low, high = map(float, setting.split(","))
+    return low, high
+
+
+def _score(subject: Subject, setting: str) -> Scored:
+    """Score a network under the pair of weights of a setting; its outputs are computed once for each weight."""
+    low, high = weights_of(setting)
+    # A constant output settles the matter before the other weight costs anything.
+    first = subject.once(_normalised, low)
+    if first is None:
+        return subject.once(_no_score, low)
+    second = subject.once(_normalised, high)
+    if second is None:
+        return subject.once(_no_score, high)
+    zeros = subject.conditions.zeros
+    if subject.conditions.family.estimates_rounding:
+        return score_normalised(first, second, zeros)
+    score = compare(first.values, second.values, zeros)
+    return Scored(score, reason="constant" if math.isnan(score) else "")
+
+
+def _normalised(subject: Subject, weight: float) -> Normalised | None:
+    return normalised(subject.outputs(weight))
+
+
+def _no_score(subject: Subject, weight: float) -> Scored:
+    """Say why outputs under a weight give no score."""
+    outputs = subject.outputs(weight)
+    parts = outputs if isinstance(outputs, tuple) else (outputs,)
+    finite = all(np.isfinite(part).all() for part in parts)
+    estimates = subject.conditions.family.estimates_rounding
+    error = (math.inf if finite else 0.0) if estimates else math.nan
+    if not subject.connected:
+        reason = "disconnected"
+    elif not finite:
+        reason = "overflow"
+    elif subject.conditions.precision != "extended" and not any(part.any() for part in parts):
+        reason = "underflow"
+    else:
+        reason = "constant"
+    return Scored(math.nan, error, reason)
+
+
+def _pair(section: Mapping[str, Any]) -> list[str]:
+    return [pair_setting(section["weights"])]
+
+
+def _pairs_of(weights: Sequence[float]) -> list[str]:
+    return [pair_setting(pair) for pair in combinations(sorted(weights), 2)]
+
+
+def _work(settings: Sequence[str]) -> float:
+    """Outputs are computed once for each weight, and a pair has two."""
+    return len({weight for setting in settings for weight in weights_of(setting)}) / 2
+
+
+def _columns(setting: str) -> dict[str, object]:
+    low, high = weights_of(setting)
+    return {"weight_low": low, "weight_high": high}
+
+
+METRIC = Metric(
+    name="epsilon",
+    title="epsilon",
+    reference="Gracheva (2024), arXiv 2302.04406, Section 2",
+    score=_score,
+    needs=(CONSTANT_WEIGHTS,),
+    settings={
+        "pair": _pair,
+        "grid": lambda section: _pairs_of(section["ablations"]["weights"]["values"]),
+        "wide": lambda section: _pairs_of(section["ablations"]["weights"]["wide"]["values"]),
+    },
+    work=_work,
+    columns=_columns,
+)

@@ -10,36 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epsinas.metrics.epsilon import check_zeros, compare, normalise
-
-LIMIT = 1e-3
-"""A score is limited by rounding where its estimated relative error is larger than this."""
+from epsinas.engines.base import Deviations
+from epsinas.metrics.base import LIMIT, Scored
+from epsinas.metrics.normalisation import check_zeros, compare, normalise
 
 ROUNDINGS = 8.0
 """Roundings of the largest output that an entry is taken to be off by."""
-
-
-class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
-
-    steps: np.ndarray
-    sequences: np.ndarray
-
-
-class Scored(NamedTuple):
-    """A score, NaN for none, and an estimate of its relative error by rounding.
-
-    A network without a score has the error infinity where rounding may be the reason, that is where its outputs
-    under a weight are finite but constant, and 0 where they are not finite.
-    """
-
-    score: float
-    error: float
-
-    @property
-    def limited(self) -> bool:
-        """Whether rounding may change the score by more than LIMIT of it."""
-        return self.error > LIMIT
 
 
 class Normalised(NamedTuple):
@@ -56,32 +32,14 @@ class Normalised(NamedTuple):
     doubtful: np.ndarray
 
 
-def normalised(outputs: np.ndarray | Deviations) -> Normalised | Scored:
-    """Normalise outputs under one weight; constant or infinite ones give no score, and that is what is returned.
+def normalised(outputs: np.ndarray | Deviations) -> Normalised | None:
+    """Normalise outputs under one weight; None where they are constant or not all finite.
 
     With u the roundoff of the outputs' dtype, m their largest magnitude and s their spread (maximum less minimum),
     normalised entries are off by 8 u m / s. For `Deviations` it is 8 u times the entry or its distance from 1,
     whichever is smaller.
     """
-    found = _normalised_deviations(outputs) if isinstance(outputs, Deviations) else _normalised_array(outputs)
-    if found is not None:
-        return found
-    parts = outputs if isinstance(outputs, Deviations) else (outputs,)
-    return Scored(float("nan"), float("inf") if all(np.isfinite(part).all() for part in parts) else 0.0)
-
-
-def score(low: np.ndarray | Deviations, high: np.ndarray | Deviations, zeros: str = "masked") -> Scored:
-    """Compute the epsilon metric of a network's outputs under two weights, and estimate its rounding error.
-
-    See `normalised` and `score_normalised`.
-
-    Raises:
-        InputError: unknown `zeros`.
-    """
-    first, second = normalised(low), normalised(high)
-    if isinstance(first, Scored) or isinstance(second, Scored):
-        return first if isinstance(first, Scored) else second
-    return score_normalised(first, second, zeros)
+    return _normalised_deviations(outputs) if isinstance(outputs, Deviations) else _normalised_array(outputs)
 
 
 def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked") -> Scored:
@@ -103,7 +61,7 @@ def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked
     exact = first.exact and second.exact
     found = _compare(first, second, zeros) if exact else compare(first.values, second.values, zeros)
     if np.isnan(found):
-        return Scored(found, float("inf"))
+        return Scored(found, float("inf"), "constant")
     ties = _ties(first, second) / (2 * first.values.size) if zeros == "masked" else 0.0
     distance = _distances(first, second).mean()
     noise = np.mean(first.noise + second.noise)

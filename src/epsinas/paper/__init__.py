@@ -1,1 +1,1 @@
-"""The pages: tables and figures of the paper and of this project, and the ledger of published numbers."""
+"""What the paper prints, the ledger that compares it, and what pages have in common."""

@@ -1,144 +1,163 @@
-"""Figures of the paper, drawn with matplotlib."""
+"""Figures of the paper, drawn with seaborn, and with matplotlib where the points or the intervals are at hand.
+
+Every figure is as wide as a column of text, 3.4 inches, or wider, at most as a page, 7 inches.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from epsinas.evaluation.runs import TITLES
+from epsinas.datasets import title as title_of
 from epsinas.files.whole import atomic
 
 _STYLE = {
     "font.size": 8,
-    "axes.titlesize": 9,
+    "axes.titlesize": 7.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
     "svg.fonttype": "none",
     "svg.hashsalt": "epsinas",
     "savefig.dpi": 200,
 }
 
+_BLUE, _ORANGE, _GREEN, _, _PURPLE, *_ = sns.color_palette("colorblind")
+"""Colours that the colour-blind can tell apart; lines differ in their dashes, too."""
 
-def scatter(groups: Sequence[Mapping[str, pd.DataFrame]], labels: Mapping[str, str]) -> Figure:
-    """Draw score against performance, one panel for each dataset (Figures 1 and 2).
+_BAND = {"alpha": 0.2, "linewidth": 0}
+"""A band from quartile to quartile, in the colour of its line."""
+
+
+def scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Mapping[str, str]) -> Figure:
+    """Draw scores against performance, a row of panels for each metric, one panel for each data set (Figures 1 and 2).
 
     Args:
-        groups: for each search space, by title, tables with the columns `performance`, `score` and `parameters`.
-        labels: by title, what the performance is.
+        rows: by the title of a metric, for each search space, by title of a panel, tables with the columns
+            `performance`, `score` and `parameters`.
+        labels: by title of a panel, what the performance is.
 
     Returns:
-        Panels side by side; colour is log10 of the parameters, with a scale for each group, darker for more, drawn in
-        order of their number so that no size hides another by chance of the benchmark's order.
+        Panels side by side. A dot is a network, its colour log10 of its parameters, darker for more, with a scale for
+        each search space; dots are drawn in the order of their parameters so that no size hides another by chance of
+        the benchmark's order.
     """
     with matplotlib.rc_context(_STYLE):
-        count = sum(map(len, groups))
-        figure = Figure(figsize=(max(2.3 * count + 0.9 * len(groups), 3.4), 2.7), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(1, count))
-        axes[0].set_ylabel("epsilon")
-        remaining = iter(axes)
-        for panels in groups:
-            own = []
-            sizes = np.log10(pd.concat([panel["parameters"] for panel in panels.values()]))
+        counts = [max(map(len, group)) for group in zip(*rows.values(), strict=True)]
+        figure = _figure(2.3 * sum(counts) + 0.9 * len(counts), 2.5 * len(rows) + 0.2)
+        axes = figure.subplots(len(rows), sum(counts), squeeze=False)
+        for group, start in enumerate(np.cumsum([0, *counts[:-1]])):
+            own = axes[:, start : start + counts[group]]
+            tables = [panel for groups in rows.values() for panel in groups[group].values()]
+            sizes = np.log10(pd.concat([table["parameters"] for table in tables]))
             limits = {"vmin": sizes.min(), "vmax": sizes.max()} if len(sizes) else {}
-            for title, panel in panels.items():
-                axis = next(remaining)
-                own.append(axis)
-                panel = panel.sort_values("parameters", kind="stable")
-                dots = axis.scatter(
-                    panel["performance"],
-                    panel["score"],
-                    c=np.log10(panel["parameters"]),
-                    s=3 if len(panel) > 1000 else 8,
-                    linewidths=0,
-                    cmap="viridis_r",
-                    rasterized=True,
-                    **limits,
-                )
-                axis.set_title(f"{title}\n{len(panel):,} networks", fontsize=8)
-                axis.set_xlabel(labels[title])
-            figure.colorbar(dots, ax=own, label="log$_{10}$ parameters")
+            for row, groups in zip(own, rows.values(), strict=True):
+                for axis, (title, panel) in zip_longest(row, groups[group].items(), fillvalue=("", None)):
+                    if panel is None:
+                        axis.set_visible(False)
+                        continue
+                    dots = _scatter_panel(axis, panel, limits)
+                    axis.set(title=f"{title}\n{len(panel):,} networks", xlabel=labels[title])
+            figure.colorbar(dots, ax=list(own.ravel()), label="log$_{10}$ parameters")
+        for axis, metric in zip(axes[:, 0], rows, strict=True):
+            axis.set_ylabel(metric)
         return figure
 
 
-def distributions(panels: Mapping[str, pd.Series]) -> Figure:
+def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: Mapping[str, float]) -> PathCollection:
+    panel = panel.sort_values("parameters", kind="stable")
+    return axis.scatter(
+        panel["performance"],
+        panel["score"],
+        c=np.log10(panel["parameters"]),
+        s=3 if len(panel) > 1000 else 8,
+        linewidths=0,
+        cmap="viridis_r",
+        rasterized=True,
+        **limits,
+    )
+
+
+def distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
     """Draw how scores are distributed, one panel for each title, with how many of the networks have one.
 
-    The axis is logarithmic; the lowest and the highest half percent of the scores are in the outermost bins.
-
     Args:
-        panels: by title, one score for each network, NaN for none.
+        panels: title, and one score for each network, NaN for none; the series bears the metric's title.
+
+    Returns:
+        At most three panels in a row. A bar is the number of networks in one of 40 bins, equally wide on the
+        logarithmic axis. The lowest and the highest half percent of the scores are in the outermost bins; scores of 0
+        are in none. The axis is linear for a metric that has negative scores.
     """
     with matplotlib.rc_context(_STYLE):
         columns = min(len(panels), 3)
         rows = -(-len(panels) // columns)
-        figure = Figure(figsize=(max(2.3 * columns, 3.4), 1.8 * rows + 0.2), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-        for axis, (title, scores) in zip(axes, panels.items(), strict=False):
-            found = scores[scores > 0]
-            if len(found):
-                low, high = found.quantile([0.005, 0.995])
-                axis.hist(found.clip(low, high), bins=np.geomspace(low, high * 1.001, 41), color=_COLOURS["blue"])
-                axis.set_xscale("log")
-            axis.set_title(f"{title}\n{scores.count():,} of {len(scores):,} networks", fontsize=8)
-            axis.set_xlabel("epsilon")
-            axis.locator_params(axis="y", nbins=5)
-        for axis in axes[::columns]:
-            axis.set_ylabel("networks")
-        for axis in axes[len(panels) :]:
-            axis.set_visible(False)
+        figure = _figure(2.3 * columns, 1.8 * rows + 0.2)
+        for place, (title, scores) in enumerate(panels, start=1):
+            axis = figure.add_subplot(rows, columns, place)
+            positive = not (scores < 0).any()
+            found = scores[scores > 0] if positive else scores.dropna()
+            low, high = found.quantile([0.005, 0.995])
+            sns.histplot(found.clip(low, high), bins=40, log_scale=positive, color=_BLUE, alpha=1, linewidth=0, ax=axis)
+            axis.set(title=f"{title}\n{scores.count():,} of {len(scores):,} networks", xlabel=scores.name, ylabel="")
+            axis.set_ylim(bottom=0)
+            axis.locator_params(axis="y", nbins=5, integer=True, min_n_ticks=1)
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            if positive and high < 10 * low:
+                # There may be no power of ten to label.
+                axis.xaxis.set_major_locator(MaxNLocator(2))
+                axis.xaxis.set_major_formatter("{x:g}")
+        figure.supylabel("networks", fontsize="medium")
         return figure
-
-
-_COLOURS = {"blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "purple": "#CC79A7"}
-"""Colours that the colour-blind can tell apart (Okabe and Ito, 2008)."""
 
 
 def search_curves(curves: pd.DataFrame) -> Figure:
     """Draw the best test accuracy so far of every search (Figure 3).
 
     Args:
-        curves: columns `dataset`, `search` (a key of `epsinas.evaluation.searches.search_curves`), `trained` (networks trained so
-            far, from 1), `median`, `lower` and `upper` (the quartiles over rounds).
+        curves: columns `dataset`, `search` (a key of `epsinas.evaluation.searches.search_curves`), `trained` (networks
+            trained so far, from 1), `median`, `lower` and `upper` (the quartiles over rounds).
 
     Returns:
-        One column of panels for each dataset: ageing evolution above, random search below, on one scale; lines are
-        medians and bands reach from quartile to quartile.
+        One column of panels for each dataset: ageing evolution above, random search below, on one scale. A line is a
+        search's median over rounds against the networks trained so far, its band reaches from quartile to quartile;
+        colour and dashes say whether the search warms up, moves, both or neither. The scale is that of the bands
+        after the first 3 % of the networks, which can be as bad as chance.
     """
     kinds = {
-        "": ("plain", "blue", "-"),
-        "_warm_up": ("warm-up", "orange", "--"),
-        "_move": ("move", "green", ":"),
-        "_warm_up_move": ("warm-up + move", "purple", "-."),
+        "": {"label": "plain", "color": _BLUE, "linestyle": "-"},
+        "_warm_up": {"label": "warm-up", "color": _ORANGE, "linestyle": "--"},
+        "_move": {"label": "move", "color": _GREEN, "linestyle": ":"},
+        "_warm_up_move": {"label": "warm-up + move", "color": _PURPLE, "linestyle": "-."},
     }
     algorithms = {"evolution": "ageing evolution", "random": "random search"}
     with matplotlib.rc_context(_STYLE):
-        datasets = list(dict.fromkeys(curves["dataset"]))
-        figure, axes = _grid(2, len(datasets), 4.2, sharex=True, sharey="col")
-        for column, dataset in enumerate(datasets):
-            own = curves[curves["dataset"] == dataset]
-            for row, algorithm in enumerate(algorithms):
-                for suffix, (label, colour, style) in kinds.items():
+        figure, axes = _two_rows(curves["dataset"].nunique(), sharex=True, sharey="col")
+        for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
+            for axis, algorithm in zip(column, algorithms, strict=True):
+                for suffix, line in kinds.items():
                     curve = own[own["search"] == algorithm + suffix].sort_values("trained")
-                    if curve.empty:
-                        continue
-                    axis = axes[row, column]
-                    axis.plot(curve["trained"], curve["median"], style, color=_COLOURS[colour], lw=1.2, label=label)
-                    axis.fill_between(
-                        curve["trained"], curve["lower"], curve["upper"], color=_COLOURS[colour], alpha=0.2, linewidth=0
-                    )
-            # The first networks can be as bad as chance; the differences are near the top.
+                    if not curve.empty:
+                        axis.plot("trained", "median", data=curve, **line)
+                        axis.fill_between("trained", "lower", "upper", data=curve, color=line["color"], **_BAND)
             late = own[own["trained"] > 0.03 * own["trained"].max()]
-            margin = 0.05 * (late["upper"].max() - late["lower"].min()) or 1.0
-            axes[0, column].set_ylim(late["lower"].min() - margin, late["upper"].max() + margin)
-            axes[0, column].set_title(TITLES.get(dataset, dataset))
-            axes[1, column].set_xlabel("trained networks")
-        for row, algorithm in enumerate(algorithms.values()):
-            axes[row, 0].set_ylabel(f"{algorithm}:\nbest test accuracy (%)")
-        columns = 4 if axes.shape[1] > 1 else 2
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False)
+            low, high = late["lower"].min(), late["upper"].max()
+            margin = 0.05 * (high - low) or 1.0
+            column[0].set(ylim=(low - margin, high + margin), title=title_of(dataset))
+            column[1].set_xlabel("trained networks")
+        for axis, name in zip(axes[:, 0], algorithms.values(), strict=True):
+            axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
+        _legend(figure, axes)
         return figure
 
 
@@ -149,45 +168,30 @@ def batch_sizes(draws: pd.DataFrame) -> Figure:
         draws: rows of `epsinas.evaluation.runs.evaluate_table`, several draws for each dataset and batch size.
 
     Returns:
-        One column of panels for each dataset: Spearman's rho above, Kendall's tau below, each among all networks and
-        among the 10 % best; lines are medians over draws and bands reach from quartile to quartile.
+        One column of panels for each dataset: Spearman's rho above, Kendall's tau below. A line is the median over
+        draws against the batch size, its band reaches from quartile to quartile; blue circles are the correlation
+        among all networks, orange squares the one among the 10 % best.
     """
     kinds = {
-        "global": ("all networks", "blue", "-", "o"),
-        "top10": ("10 % best networks", "orange", "--", "s"),
+        "global": {"label": "all networks", "color": _BLUE, "linestyle": "-", "marker": "o"},
+        "top10": {"label": "10 % best networks", "color": _ORANGE, "linestyle": "--", "marker": "s"},
     }
     measures = {"spearman": r"Spearman's $\rho$", "kendall": r"Kendall's $\tau$"}
+    median = {"estimator": "median", "errorbar": ("pi", 50), "err_kws": _BAND}
+    sizes = sorted(draws["batch_size"].unique())
     with matplotlib.rc_context(_STYLE):
-        datasets = list(dict.fromkeys(draws["dataset"]))
-        figure, axes = _grid(2, len(datasets), 4.2, sharex=True, sharey="row")
-        for column, dataset in enumerate(datasets):
-            own = draws[draws["dataset"] == dataset]
-            for row, measure in enumerate(measures):
-                axis = axes[row, column]
-                for kind, (label, colour, style, marker) in kinds.items():
-                    by_size = own.groupby("batch_size")[f"{measure}_{kind}"].quantile([0.25, 0.5, 0.75]).unstack()
-                    axis.plot(
-                        by_size.index,
-                        by_size[0.5],
-                        style,
-                        marker=marker,
-                        ms=3,
-                        color=_COLOURS[colour],
-                        lw=1.2,
-                        label=label,
-                    )
-                    axis.fill_between(
-                        by_size.index, by_size[0.25], by_size[0.75], color=_COLOURS[colour], alpha=0.2, linewidth=0
-                    )
-            sizes = sorted(own["batch_size"].unique())
-            axes[1, column].set_xscale("log", base=2)
-            axes[1, column].set_xticks(sizes, [str(size) for size in sizes], rotation=45)
-            axes[1, column].minorticks_off()
-            axes[1, column].set_xlabel("batch size")
-            axes[0, column].set_title(TITLES.get(dataset, dataset))
-        for row, label in enumerate(measures.values()):
-            axes[row, 0].set_ylabel(label)
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure, axes = _two_rows(draws["dataset"].nunique(), sharex=True, sharey="row")
+        for (dataset, own), column in zip(draws.groupby("dataset", sort=False), axes.T, strict=True):
+            for axis, (measure, name) in zip(column, measures.items(), strict=True):
+                for kind, line in kinds.items():
+                    sns.lineplot(own, x="batch_size", y=f"{measure}_{kind}", **median, **line, legend=False, ax=axis)
+                axis.set(xlabel="batch size", ylabel=name)
+                axis.label_outer()
+            column[0].set_title(title_of(dataset))
+            column[1].set_xscale("log", base=2)
+            column[1].set_xticks(sizes, sizes, rotation=45)
+            column[1].minorticks_off()
+        _legend(figure, axes)
         return figure
 
 
@@ -198,46 +202,55 @@ def weight_pairs(table: pd.DataFrame) -> Figure:
         table: rows of `epsinas.evaluation.runs.evaluate_table`: datasets and pairs of weights, one draw.
 
     Returns:
-        A panel for each dataset, the low weight below and the high weight beside it; red is a positive correlation,
-        blue a negative one. The title says how many networks have a score.
+        A panel for each dataset, the low weight below and the high weight beside it. A square is a pair; its number and
+        its colour are the correlation, red a positive and blue a negative one, the darker the farther from zero. A pair
+        without a correlation is blank. The title says how many networks have a score.
     """
     with matplotlib.rc_context(_STYLE):
-        datasets = list(dict.fromkeys(table["dataset"]))
         weights = sorted({*table["weight_low"], *table["weight_high"]})
+        count, squares = table["dataset"].nunique(), len(weights) - 1
         # Squares with room for the digits, unless the page ends first.
-        side = max(min(0.36 * len(weights), 5.8 / len(datasets)), 1.8)
-        fontsize = min(8.0, 21 * side / len(weights))
-        figure = Figure(figsize=(side * len(datasets) + 1.6, side + 0.9), layout="constrained")
-        axes = figure.subplots(1, len(datasets), sharey=True, squeeze=False)[0]
-        names = [_power(weight) for weight in weights]
-        for axis, dataset in zip(axes, datasets, strict=True):
-            own = table[table["dataset"] == dataset]
+        square = min(0.34, 5.6 / (count * squares))
+        figure = _figure(square * squares * count + 1.36, max(square * squares, 1.6) + 1.0)
+        scale = {
+            "vmin": -1,
+            "vmax": 1,
+            # Light enough for black digits everywhere.
+            "cmap": sns.diverging_palette(250, 15, s=75, l=58, as_cmap=True),
+            "cbar_kws": {"label": r"Spearman's $\rho$, all networks"},
+            "annot_kws": {"color": "black", "fontsize": min(8.0, 22 * square)},
+        }
+        axes = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+        for axis, (dataset, own) in zip(axes, table.groupby("dataset", sort=False), strict=True):
             rho = own.pivot(index="weight_high", columns="weight_low", values="spearman_global")
-            rho = rho.reindex(index=weights[1:], columns=weights[:-1])
-            image = axis.imshow(rho, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower")
-            for (row, column), value in np.ndenumerate(rho.to_numpy()):
-                if np.isfinite(value):
-                    # Without the leading zero the digits fit into a square.
-                    text = f"{value:.2f}".replace("0.", ".")
-                    colour = "white" if abs(value) > 0.6 else "black"
-                    axis.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=colour)
-            axis.set_xticks(range(len(weights) - 1), names[:-1], rotation=45)
-            axis.set_yticks(range(len(weights) - 1), names[1:])
-            axis.set_xlabel("low weight")
-            counts = sorted({own["archs"].min(), own["archs"].max()})
-            scored = " to ".join(f"{count:,}" for count in counts)
-            title = f"{scored} of {own['networks'].max():,} networks have a score"
-            axis.set_title(f"{TITLES.get(dataset, dataset)}\n{title}", fontsize=8)
-            axis.spines[:].set_visible(False)
-        axes[0].set_ylabel("high weight")
-        figure.colorbar(image, ax=list(axes), label=r"Spearman's $\rho$, all networks")
+            rho = rho.reindex(index=weights[:0:-1], columns=weights[:-1]).rename(index=_power, columns=_power)
+            # Without the leading zero the digits fit into a square.
+            digits = rho.map("{:.2f}".format).replace(r"0\.", ".", regex=True)
+            sns.heatmap(rho, **scale, annot=digits, fmt="", square=True, cbar=axis is axes[-1], ax=axis)
+            scored = " to ".join(f"{number:,}" for number in sorted({own["archs"].min(), own["archs"].max()}))
+            title = f"{scored} of {own['networks'].max():,}\nnetworks have a score"
+            axis.set(title=f"{title_of(dataset)}\n{title}", xlabel="low weight", ylabel="high weight")
+            axis.tick_params(axis="x", rotation=45)
+            axis.tick_params(axis="y", rotation=0)
+            axis.label_outer()
         return figure
 
 
-def _grid(rows: int, columns: int, height: float, **shared: object) -> tuple[Figure, np.ndarray]:
-    """Make panels at most as wide as a page of text, 7 inches."""
-    figure = Figure(figsize=(min(2.3 * columns + 0.4, 7.0) if columns > 1 else 3.4, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+def _figure(width: float, height: float) -> Figure:
+    """Make an empty figure at least as wide as a column of text and at most as wide as a page."""
+    return Figure(figsize=(np.clip(width, 3.4, 7.0), height), layout="constrained")
+
+
+def _two_rows(columns: int, **shared: object) -> tuple[Figure, np.ndarray]:
+    """Make two rows of panels."""
+    figure = _figure(2.3 * columns + 0.4, 4.2)
+    return figure, figure.subplots(2, columns, squeeze=False, **shared)
+
+
+def _legend(figure: Figure, axes: np.ndarray) -> None:
+    """Explain the lines of the first panel below all panels."""
+    columns = 4 if axes.shape[1] > 1 else 2
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
 
 def _power(weight: float) -> str:

@@ -1,89 +1,187 @@
-"""Studies: the configuration of the workflow."""
+"""Studies: the configuration of the workflow, checked and with its defaults."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jsonschema
-import yaml
 
+from epsinas.engines.base import FAMILIES, Family
 from epsinas.errors import InputError
-from epsinas.scoring import check_weights
-from epsinas.spaces import SPACES
+from epsinas.metrics.base import Metric, find_metric
+from epsinas.metrics.epsilon import check_weights
+from epsinas.registry import import_all
+from epsinas.spaces.base import SPACES, Space, space
+from epsinas.study.schema import study_schema
 
 
-def read_study(config: dict[str, Any], schema: str | Path) -> dict[str, Any]:
-    """Check a study's configuration and fill in the schema's defaults.
+@dataclass(frozen=True)
+class Section:
+    """What a study says of one search space.
+
+    Attributes:
+        name: of the search space.
+        options: the section, with its defaults.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.options[key]
+
+    def ablation(self, name: str) -> Mapping[str, Any] | None:
+        """Return the options of an ablation, None where the study does not have it."""
+        return self.options["ablations"].get(name)
+
+    @property
+    def family(self) -> Family:
+        """The kind of the space's networks."""
+        return FAMILIES[SPACES[self.name].family]
+
+    def space(self, **changes: int) -> Space:
+        """Return the search space with the study's skeleton, or changes to it."""
+        return space(self.name, **{**self.options["skeleton"], **changes})
+
+    @cached_property
+    def data(self) -> Mapping[str, str]:
+        """By data set, the file that batches are drawn from."""
+        return self.family.data(self.options)
+
+    @property
+    def datasets(self) -> list[str]:
+        """Data sets on which networks are scored."""
+        return list(self.data)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The options that decide on the batches, and on how they are scored."""
+        kept = {"skeleton", "zeros", *self.family.section} - {*self.family.required, "precisions"}
+        return {key: value for key, value in self.options.items() if key in kept}
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """By name, the metrics of the study."""
+        found = [find_metric(name) for name in self.options["metrics"]]
+        return {metric.name: metric for metric in found}
+
+    def metric(self, name: str) -> Metric:
+        """Return one of the study's metrics, or of the package's, which an ablation may take."""
+        return self.metrics[name] if name in self.metrics else find_metric(name)
+
+
+class Study:
+    """A study: the sections of its search spaces, and what is common to them.
+
+    Args:
+        config: as `read_study` returns it, or the part of it that a job needs.
+    """
+
+    def __init__(self, config: Mapping[str, Any]):
+        self.config = config
+        self.sections = {name: Section(name, config[name]) for name in config if name in SPACES}
+
+    @property
+    def name(self) -> str:
+        """Results go to the folder of this name."""
+        return self.config["study"]
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self.config["seed"]
+
+    @property
+    def train(self) -> Mapping[str, Any] | None:
+        """How to train networks, None where a benchmark has."""
+        return self.config.get("train")
+
+    def extract(self, spaces: tuple[str, ...]) -> dict[str, Any]:
+        """Return the part of the configuration that says what becomes of some search spaces."""
+        common = {key: self.config[key] for key in ("study", "seed", "ledger", "networks_per_job")}
+        train = self.train
+        trained = {"train": {key: train[key] for key in ("space", "networks")}} if train else {}
+        return common | trained | {name: self.config[name] for name in spaces if name in self.sections}
+
+
+def read_study(config: Mapping[str, Any]) -> Study:
+    """Check a study's configuration and fill in its defaults.
 
     Args:
         config: the keys of a study, as read from its YAML file.
-        schema: path of the JSON schema (YAML).
 
     Returns:
-        A new configuration with every key that has a default.
+        The study, with every key that has a default.
 
     Raises:
-        InputError: a key is unknown or missing, or its value is not what the schema or the metric admits.
+        InputError: a key is unknown or missing, or its value is not what the schema or a metric admits.
     """
-    rules = yaml.safe_load(Path(schema).read_text())
-    study = _with_defaults(config, rules, rules)
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(rules).iter_errors(study))
+    modules = config.get("modules")
+    if isinstance(modules, list):
+        import_all(str(name) for name in modules)
+    schema = study_schema()
+    filled = _with_defaults(dict(config), schema, schema)
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(filled))
     if error is not None:
-        raise InputError(_one_line(error))
-    for space in SPACES:
-        weights = study.get(space, {}).get("weights", "auto")
-        if weights != "auto":
-            check_weights(weights)
-    if "train" in study:
-        _check_training(study["train"], study["nas-bench-201"])
-    _check_datasets(study["nas-bench-201"])
-    _check_corpora(study.get("nas-bench-nlp", {}))
+        raise InputError(_message(error))
+    study = Study(filled)
+    if not study.sections:
+        raise InputError(f"config: the study: found no search space, expected one of {', '.join(SPACES.names)}")
+    for section in study.sections.values():
+        _check_section(section)
+    if study.train:
+        _check_training(study, study.train)
     return study
 
 
-def _check_corpora(section: dict[str, Any]) -> None:
-    """Check that Table 10 takes corpora of the study."""
-    named = section.get("ablations", {}).get("embeddings", {}).get("datasets") or []
-    unknown = [corpus for corpus in named if corpus not in section["corpora"]]
-    if unknown:
-        raise InputError(
-            f"config: nas-bench-nlp.ablations.embeddings.datasets: found {', '.join(unknown)}, "
-            f"expected only nas-bench-nlp.corpora, {', '.join(section['corpora'])}"
-        )
-
-
-def _check_datasets(section: dict[str, Any]) -> None:
-    """Check that what tables and figures take are datasets of the study, and that they can be compared."""
-    if section["performance"] is None:
-        raise InputError("config: nas-bench-201.performance: found null, expected split and epochs")
-    ablations = section["ablations"]
-    weights = ablations.get("weights", {})
-    named = {
-        "ablations.weights.repeated": weights.get("repeated"),
-        "ablations.weights.wide.datasets": weights.get("wide", {}).get("datasets"),
-        "ablations.initialisation.datasets": ablations.get("initialisation", {}).get("datasets"),
-        "ablations.inputs.datasets": ablations.get("inputs", {}).get("datasets"),
-    }
-    for key, datasets in named.items():
-        unknown = [dataset for dataset in datasets or [] if dataset not in section["datasets"]]
+def _check_section(section: Section) -> None:
+    """Check weights, metrics and the names of data sets."""
+    if section["weights"] != "auto":
+        check_weights(section["weights"])
+    names = [metric.name for metric in (find_metric(name) for name in section["metrics"])]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"config: {section.name}.metrics: found two metrics called {name}, expected unique names")
+    for key, datasets in _named_datasets(section.options, section.name):
+        unknown = [dataset for dataset in datasets if dataset not in section.datasets]
         if unknown:
             raise InputError(
-                f"config: nas-bench-201.{key}: found {', '.join(unknown)}, "
-                f"expected only nas-bench-201.datasets, {', '.join(section['datasets'])}"
+                f"config: {key}: found {', '.join(unknown)}, expected only data sets of {section.name}, "
+                f"{', '.join(section.datasets)}"
             )
 
 
-def _check_training(train: dict[str, Any], section: dict[str, Any]) -> None:
+def _named_datasets(options: Mapping[str, Any], where: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield every list of data sets below a section, by its dotted key."""
+    for key, value in options.items():
+        name = f"{where}.{key}"
+        if isinstance(value, Mapping):
+            yield from _named_datasets(value, name)
+        elif key in ("datasets", "repeated") and value and where.count("."):
+            yield name, value
+
+
+def _check_training(study: Study, train: Mapping[str, Any]) -> None:
     """Check that what is trained is what is scored and compared."""
-    if section["datasets"] != [train["dataset"]]:
+    name = train["space"]
+    if name not in study.sections:
+        raise InputError(f"config: train.space: found {name}, expected one of {', '.join(study.sections)}")
+    section = study.sections[name]
+    if section.family.name != "images":
+        raise InputError(f"config: train.space: found {name}, expected a space of convolutional cells")
+    space(name, **train["skeleton"])
+    if section.datasets != [train["dataset"]]:
         raise InputError(
-            f"config: nas-bench-201.datasets: found {', '.join(section['datasets'])}, "
+            f"config: {name}.datasets: found {', '.join(section.datasets)}, "
             f"expected only train.dataset, {train['dataset']}"
         )
-    if section["performance"]["epochs"] != train["recipe"]["epochs"]:
-        raise InputError(
-            f"config: nas-bench-201.performance.epochs: found {section['performance']['epochs']}, "
-            f"expected train.recipe.epochs, {train['recipe']['epochs']}"
-        )
+    performance, epochs = section["performance"], train["schedule"]["epochs"]
+    if performance is None or performance["epochs"] != epochs:
+        found = "null" if performance is None else performance["epochs"]
+        raise InputError(f"config: {name}.performance.epochs: found {found}, expected train.schedule.epochs, {epochs}")
 
 
 def _with_defaults(value: Any, rules: dict[str, Any], root: dict[str, Any]) -> Any:
@@ -108,7 +206,7 @@ def _resolved(rules: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return root["$defs"][rules["$ref"].rpartition("/")[2]] | beside
 
 
-def _one_line(error: jsonschema.ValidationError) -> str:
+def _message(error: jsonschema.ValidationError) -> str:
     """Name the key, what was found and what was expected."""
     where = ".".join(str(part) for part in error.absolute_path) or "the study"
     if error.validator == "additionalProperties":

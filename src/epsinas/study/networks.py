@@ -1,186 +1,131 @@
-"""Tables of networks: what they are, and their scores chunk by chunk."""
+"""Tables of networks: what they are, which of them a job takes, and the scores of all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from epsinas.engines.images import counting
-from epsinas.engines.sequences import counting as recurrent_counting
-from epsinas.engines.sequences.batches import TokenBatch
+from epsinas.engines.base import family_of
 from epsinas.errors import InputError
-from epsinas.metrics.rounding import limited_scores
-from epsinas.scoring import check_weights, distinct, engine, score_pairs
-from epsinas.spaces import NasBenchNLP, Space
+from epsinas.metrics.base import Metric
+from epsinas.scoring import distinct
+from epsinas.spaces.base import Space
+from epsinas.study.plan import Run
 
 
-def describe(
-    space: Space | NasBenchNLP,
-    architectures: pd.DataFrame,
-    image: tuple[int, int, int] = (3, 32, 32),
-    vocabulary: int = 10_000,
-) -> pd.DataFrame:
+def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Add what is known of each network before it is scored.
 
     Args:
         space: the search space.
         architectures: columns `index` and `architecture`.
-        image: (channels, height, width) of the images, for the FLOPs.
-        vocabulary: of a recurrent network's decoder, for the parameters; by default that of the Penn Treebank.
+        shapes: by data set, the shape of its inputs, for the operations; see `epsinas.engines.base.Family`.
 
     Returns:
         `index`, `architecture`, `representative` (the index of the first network with the same graph, which
-        has the same score), `parameters`, `flops` for one image or token, `layers`, and for images `convolutions`;
-        sorted by index.
+        has the same score under constant weights), `parameters`, `layers`, for images `convolutions`, and for each
+        data set the operations for one image or token: `flops_{dataset}`, of which a multiplication and an addition
+        are two, and `macs_{dataset}`, in which they are one, as the benchmarks count; sorted by index.
 
     Raises:
         InputError: an architecture is malformed.
     """
     table = architectures[["index", "architecture"]].sort_values("index", ignore_index=True)
-    first, members = distinct(space, table["architecture"])
-    if isinstance(space, NasBenchNLP):
-        found = [recurrent_counting.count(space, architecture, vocabulary) for architecture in table["architecture"]]
-    else:
-        found = [counting.count(space, architecture, image) for architecture in table["architecture"]]
-    counts = pd.DataFrame([vars(one) for one in found])
-    return table.assign(representative=table["index"].to_numpy()[first[members]], **counts)
+    first, members = distinct(space, table["architecture"].tolist())
+    table = table.assign(representative=table["index"].to_numpy()[first[members]])
+    table = table.join(_counts(space, table["architecture"], None).drop(columns="flops"))
+    flops: dict[Any, pd.Series] = {}
+    for dataset, shape in (shapes or {}).items():
+        if shape not in flops:
+            flops[shape] = _counts(space, table["architecture"], shape)["flops"]
+        table = table.assign(**{f"flops_{dataset}": flops[shape], f"macs_{dataset}": flops[shape] // 2})
+    return table
 
 
-def sample_table(space: Space | NasBenchNLP, count: int, rng: np.random.Generator) -> pd.DataFrame:
+def _counts(space: Space, architectures: pd.Series, shape: Any) -> pd.DataFrame:
+    family = family_of(space)
+    return pd.DataFrame([vars(family.count(space, architecture, shape)) for architecture in architectures])
+
+
+def sample_table(space: Space, count: int, rng: np.random.Generator) -> pd.DataFrame:
     """Draw a table of `count` different random networks: `index` from 0, and `architecture`."""
     return pd.DataFrame({"index": np.arange(count, dtype=np.int32), "architecture": space.sample(count, rng)})
 
 
-def chunk(networks: pd.DataFrame, subset: int | None, number: int, total: int) -> pd.DataFrame:
-    """Return the networks that one of `total` scoring jobs takes: every `total`-th representative.
+def ordered(networks: pd.DataFrame, run: Run, seed: int) -> pd.DataFrame:
+    """Return the networks that a run is over, in its order.
+
+    A smaller random sample is the beginning of a larger one.
 
     Args:
         networks: what `describe` returns.
-        subset: take only the first so many networks; all of them if None.
-        number: of the job, from 1.
-        total: number of jobs.
+        run: which networks.
+        seed: of a random order.
 
     Raises:
-        InputError: the subset is larger than the table.
+        InputError: the run is over more networks than the table has.
     """
-    representatives = first_networks(networks, subset)["representative"].unique()
-    return networks[networks["index"].isin(representatives[number - 1 :: total])]
+    if run.count is not None and run.count > len(networks):
+        raise InputError(f"networks: found {len(networks)} in the table, expected at least {run.count}")
+    if run.order == "random":
+        networks = networks.iloc[np.random.default_rng(seed).permutation(len(networks))]
+    return networks if run.count is None else networks.head(run.count)
 
 
-def first_networks(networks: pd.DataFrame, subset: int | None) -> pd.DataFrame:
-    """Return the first `subset` networks in the benchmark's order, all if None."""
-    if subset is not None and subset > len(networks):
-        raise InputError(f"networks: found {len(networks)} in the table, expected at least {subset}")
-    return networks if subset is None else networks.head(subset)
-
-
-def score_draws(
-    space: Space | NasBenchNLP,
-    networks: pd.DataFrame,
-    batches: Sequence[np.ndarray | TokenBatch],
-    pairs: Sequence[tuple[float, float]],
-    precision: str,
-    zeros: str,
-    progress: Callable[[int], object] = lambda count: None,
-) -> pd.DataFrame:
-    """Score networks on several batches of one shape; the graph of each network is built once.
+def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int) -> pd.DataFrame:
+    """Return the networks that one job of a run scores, each standing for those that the metric cannot tell from it.
 
     Args:
-        space: the search space.
-        networks: columns `index` and `architecture`, as from `chunk`.
-        batches: one for each draw.
-        pairs: of weights.
-        precision: see `epsinas.score_architectures`.
-        zeros: see `epsinas.score_architectures`.
-        progress: called with the number of networks done since the last call.
+        networks: what `describe` returns.
+        run: that the job is of.
+        name: `3-of-7`, every seventh network from the third, or `3-by-10`, the third ten.
+        metric: of the run.
+        seed: of a random order.
+
+    Raises:
+        InputError: as `ordered`.
+    """
+    number, kind, total = name.split("-")
+    wanted = ordered(networks, run, seed)
+    if kind == "by":
+        wanted = wanted.iloc[(int(number) - 1) * int(total) : int(number) * int(total)]
+    scored = (wanted["representative"] if metric.sees_constant_weights_only else wanted["index"]).unique()
+    if kind == "of":
+        scored = scored[int(number) - 1 :: int(total)]
+    return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)
+
+
+def gather(networks: pd.DataFrame, run: Run, scores: pd.DataFrame, metric: Metric, seed: int) -> pd.DataFrame:
+    """Give every network of a run its score, or that of the one that was scored in its place.
+
+    Args:
+        networks: what `describe` returns.
+        run: which networks, and how many draws.
+        scores: the joined tables of all parts.
+        metric: of the run.
+        seed: of a random order.
 
     Returns:
-        A row for each network, draw and pair: `index`, `draw` (the batch's position), `weight_low`, `weight_high`,
-        `score` (NaN where there is none) and `error`, the estimate of its relative error by rounding.
+        The scores in the run's order of networks, then by draw, with what identifies the run. `seconds` is 0 for a
+        network that has the score of another.
 
     Raises:
-        InputError: as `epsinas.score_architectures`.
+        InputError: a network is not among the scores.
     """
-    for pair in pairs:
-        check_weights(pair)
-    engines = [engine("lumped", space, batch, precision) for batch in batches]
-    found = []
-    for architecture in networks["architecture"]:
-        found.append([score_pairs(on_batch, architecture, pairs, zeros) for on_batch in engines])
-        progress(1)
-    scores = np.array(found, dtype=np.float64)
-    scores = scores.reshape(len(networks), len(batches), len(pairs), 2)
-    index, draw, pair = (axis.ravel() for axis in np.indices(scores.shape[:3]))
-    low, high = np.array(pairs, dtype=np.float64).T
-    return pd.DataFrame(
-        {
-            "index": networks["index"].to_numpy()[index],
-            "draw": draw,
-            "weight_low": low[pair],
-            "weight_high": high[pair],
-            "score": scores[..., 0].ravel(),
-            "error": scores[..., 1].ravel(),
-        }
-    )
-
-
-def gather(networks: pd.DataFrame, subset: int | None, draws: int, scores: pd.DataFrame) -> pd.DataFrame:
-    """Give every network of a run the scores of its representative.
-
-    Args:
-        networks: what `describe` returns.
-        subset: as in `chunk`.
-        draws: number of batches to keep, the first ones.
-        scores: the joined tables of all chunks.
-
-    Raises:
-        InputError: a representative is not among the scores.
-    """
-    wanted = first_networks(networks, subset)[["index", "representative"]]
-    scores = scores[scores["draw"] < draws]
-    missing = set(wanted["representative"]) - set(scores["index"])
+    wanted = ordered(networks, run, seed)
+    scored_as = wanted["representative" if metric.sees_constant_weights_only else "index"].to_numpy()
+    scores = scores[scores["draw"] < run.draws].drop_duplicates(["index", "setting", "draw"])
+    missing = set(scored_as) - set(scores["index"])
     if missing:
         raise InputError(f"scores: network {min(missing)} and {len(missing) - 1} others are missing from the chunks")
-    gathered = wanted.merge(scores.rename(columns={"index": "representative"}), on="representative")
-    order = ["index", "draw", "weight_low", "weight_high"]
-    return gathered.drop(columns="representative").sort_values(order, kind="stable")
+    places = pd.DataFrame({"own": wanted["index"].to_numpy(), "index": scored_as, "_place": np.arange(len(wanted))})
+    gathered = places.merge(scores, on="index").sort_values(["_place", "draw"], kind="stable", ignore_index=True)
+    seconds = gathered["seconds"].where(gathered["own"] == gathered["index"], 0.0)
+    gathered = gathered.assign(index=gathered["own"], seconds=seconds, **run.columns)
+    return gathered.drop(columns=["own", "_place"])
 
 
 def first_draw(scores: pd.DataFrame) -> pd.Series:
-    """Return the scores on the first batch by index, of a run with one pair of weights."""
+    """Return the scores on the first batch by index, of a run with one setting."""
     return scores[scores["draw"] == 0].set_index("index")["score"]
-
-
-QUANTILES = {"lowest": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "highest": 1.0}
-"""What `coverage` says about the distribution of scores."""
-
-
-def coverage(scores: pd.DataFrame, networks: pd.DataFrame, seconds: float) -> dict[str, object]:
-    """Say how many networks of a run have a score, what the scores are like, and what they cost.
-
-    Args:
-        scores: a run with one pair of weights, with the columns that identify it.
-        networks: what `describe` returned for its space.
-        seconds: what its jobs took, in seconds of one core.
-
-    Returns:
-        What identifies the run; `networks` tried, how many of them are `distinct`, how many are `scored` on the first
-        batch, as a share in `coverage`; of `limited_scores`, `rounding_limited`; the QUANTILES of the scores; and
-        `milliseconds` of one core for each distinct network and batch, start-up of the jobs included.
-    """
-    first = scores[scores["draw"] == 0]
-    found = first["score"].dropna()
-    distinct = networks[networks["index"].isin(first["index"])]["representative"].nunique()
-    batches = scores["draw"].nunique()
-    identity = ["space", "dataset", "inputs", "batch_size", "precision", "weight_low", "weight_high"]
-    return {
-        **{name: scores[name].iloc[0] for name in identity},
-        "networks": len(first),
-        "distinct": distinct,
-        "scored": len(found),
-        "coverage": len(found) / len(first),
-        "rounding_limited": limited_scores(first),
-        **{name: found.quantile(share) for name, share in QUANTILES.items()},
-        "batches": batches,
-        "milliseconds": 1e3 * seconds / (distinct * batches),
-    }

@@ -1,45 +1,50 @@
 """What a run of the workflow used and what it cost."""
 
 import json
+import os
 import platform
 import subprocess
+import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+COMMAND = "EPSINAS_COMMAND"
+"""Variable of the environment in which the workflow leaves its command for the jobs that it starts."""
+
 PACKAGES = ("epsinas", "numpy", "numba", "torch", "scipy", "pandas", "pyarrow", "matplotlib", "snakemake")
 
 
-def describe_run(results: Path, config: dict[str, Any], command: str) -> dict[str, Any]:
+def describe_run(results: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the provenance of a study's results.
 
     Args:
-        results: the study's folder, with `provenance/*.json` of its input files and `benchmarks/**/*.tsv`.
+        results: the study's folder, with `provenance/*.json` of its input files and `times/**/*.tsv`.
         config: the study's configuration, all seeds included.
-        command: the command that was run.
 
     Returns:
         `command`, `config`, `inputs` (name, sha256, source ... of each file), `versions`, `machine`, and
         `seconds`: wall time of each stage, summed over its jobs, whenever they ran.
     """
     return {
-        "command": command,
+        "command": os.environ.get(COMMAND, " ".join(sys.argv)),
         "commit": _commit(),
         "config": config,
         "inputs": [json.loads(path.read_text()) for path in sorted((results / "provenance").rglob("*.json"))],
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "processor": platform.machine()},
-        "seconds": stage_seconds(results / "benchmarks"),
+        "seconds": stage_seconds(results / "times"),
     }
 
 
-def stage_seconds(benchmarks: Path) -> dict[str, float]:
-    """Sum the wall time of each stage, the first folder below `benchmarks`, in seconds."""
+def stage_seconds(times: Path) -> dict[str, float]:
+    """Sum the wall time of each stage, the first folder below `times`, in seconds."""
     seconds: dict[str, float] = {}
-    for path in sorted(benchmarks.rglob("*.tsv")):
-        stage = path.relative_to(benchmarks).parts[0]
+    for path in sorted(times.rglob("*.tsv")):
+        stage = path.relative_to(times).parts[0]
         seconds[stage] = seconds.get(stage, 0.0) + float(pd.read_csv(path, sep="\t")["s"].sum())
     return {stage: round(total, 1) for stage, total in seconds.items()}
 

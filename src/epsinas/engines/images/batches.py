@@ -1,17 +1,14 @@
 """Batches: what networks are scored on."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from epsinas.datasets import DATASETS
 from epsinas.errors import InputError, one_line
-
-NORMALISATION = {
-    "cifar10": ((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),
-    "cifar100": ((129.3, 124.1, 112.4), (68.2, 65.4, 70.4)),
-    "ImageNet16-120": ((122.68, 116.66, 104.01), (63.22, 61.26, 65.09)),
-}
-"""Mean and standard deviation of each channel, 0 to 255, as the benchmarks normalise. Other datasets use their own."""
+from epsinas.files.images import channel_statistics, read_images
 
 SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive")
 """The synthetic inputs of the paper's Section 3.5."""
@@ -20,25 +17,33 @@ DETERMINISTIC = ("grey_scale",)
 """Those of them that are the same in every draw."""
 
 
-def normalised(images: np.ndarray, dataset: str) -> np.ndarray:
+_BLOCK = 1024
+"""Images that are normalised at a time."""
+
+
+def normalised(images: np.ndarray, mean: ArrayLike, deviation: ArrayLike) -> np.ndarray:
     """Normalise images uint8 (N, H, W, C) per channel and return float32 (N, C, H, W).
 
-    Mean and deviation are those of NORMALISATION, or of the images themselves for any other dataset.
+    A channel without any deviation is only shifted.
     """
-    if dataset in NORMALISATION:
-        mean, deviation = (np.array(values) for values in NORMALISATION[dataset])
-    else:
-        mean, deviation = images.mean(axis=(0, 1, 2)), images.std(axis=(0, 1, 2))
-        deviation = np.where(deviation > 0, deviation, 1.0)
-    return np.ascontiguousarray(((images - mean) / deviation).astype(np.float32).transpose(0, 3, 1, 2))
+    deviation = np.asarray(deviation, dtype=np.float64)
+    divisor = np.where(deviation > 0, deviation, 1.0)
+    count, height, width, channels = images.shape
+    result = np.empty((count, channels, height, width), np.float32)
+    # In float64, but never of all images at once.
+    for start in range(0, count, _BLOCK):
+        block = images[start : start + _BLOCK]
+        result[start : start + _BLOCK] = ((block - np.asarray(mean)) / divisor).transpose(0, 3, 1, 2)
+    return result
 
 
 def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose `size` different images at random and normalise them (see `normalised`).
+    """Choose `size` different images at random and normalise them.
 
     Args:
         images: uint8 (N, H, W, C).
-        dataset: name of the dataset.
+        dataset: its name; mean and deviation are those of the data set (see `epsinas.datasets`), or for any other those
+            of the images themselves.
         size: images in the batch.
         rng: chooses.
 
@@ -51,9 +56,8 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
     if size > len(images):
         raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
     chosen = rng.choice(len(images), size, replace=False)
-    if dataset in NORMALISATION:
-        return normalised(images[chosen], dataset)
-    return normalised(images, dataset)[chosen]
+    known = DATASETS[dataset].normalisation if dataset in DATASETS else None
+    return normalised(images[chosen], *(known or channel_statistics(images)))
 
 
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:
@@ -81,13 +85,11 @@ def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.
 
 
 def read_batch(path: str | Path) -> np.ndarray:
-    """Read a batch of normalised images from an `.npy` file: float32 (N, 3, H, W).
+    """Read a batch of normalised images from an `.npy` file: float32 (N, channels, H, W).
 
     Raises:
         InputError: the file is missing, is not an `.npy` file, or holds something else.
     """
-    from epsinas.scoring import check_batch
-
     try:
         with open(path, "rb") as file:
             batch = np.lib.format.read_array(file, allow_pickle=False)
@@ -99,3 +101,48 @@ def read_batch(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: found {batch.dtype}, expected an array of float32")
     check_batch(batch, str(path))
     return batch
+
+
+def check_batch(batch: np.ndarray, name: str = "batch") -> None:
+    """Check an image batch: (N, C, H, W), float32 or float64, H and W multiples of 4, all finite.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(batch, np.ndarray) or batch.dtype not in (np.float32, np.float64):
+        found = getattr(batch, "dtype", type(batch).__name__)
+        raise InputError(f"{name}: found {found}, expected an array of float32 or float64")
+    if batch.ndim != 4 or 0 in batch.shape:
+        raise InputError(f"{name}: found shape {batch.shape}, expected (images, channels, height, width), none 0")
+    if batch.shape[2] % 4 or batch.shape[3] % 4:
+        raise InputError(f"{name}: found {batch.shape[2]}x{batch.shape[3]} pixels, expected multiples of 4")
+    finite = np.isfinite(batch).all(axis=(1, 2, 3))
+    if not finite.all():
+        raise InputError(f"{name}: image {int(np.argmin(finite))} has entries that are not finite (NaN or infinite)")
+
+
+def read_draws(
+    path: str | Path, dataset: str, inputs: str, size: int, draws: Iterable[int], seed: int
+) -> list[np.ndarray]:
+    """Make one batch for each draw; the generator of draw d is seeded with (seed, d).
+
+    Args:
+        path: `{dataset}.npz`.
+        dataset: its name, for the normalisation.
+        inputs: `real`, or the kind of synthetic images (SYNTHETIC).
+        size: images in a batch.
+        draws: numbers of the draws.
+        seed: of the study.
+
+    Returns:
+        float32 (size, C, H, W) each.
+
+    Raises:
+        InputError: the file is not as described, the kind of inputs is unknown, or there are too few images.
+    """
+    generators = [np.random.default_rng([seed, draw]) for draw in draws]
+    images = read_images(path).images
+    if inputs == "real":
+        return [image_batch(images, dataset, size, rng) for rng in generators]
+    _, height, width, channels = images.shape
+    return [synthetic_batch(inputs, (size, channels, height, width), rng) for rng in generators]

@@ -206,6 +206,12 @@ def build(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
     return output
 
 
+def reaches_output(space: Space, architecture: str) -> bool:
+    """Say whether the images reach a network's output."""
+    order, _ = schedule(build(space, architecture, (1, 8, 8)))
+    return any(node.operation == "channel" for node in order)
+
+
 View = tuple[int, int, int, int, int]
 """What is made of a stored map on the fly: rectify, mode, kernel, stride, padding (see `kernels`)."""
 

@@ -1,6 +1,6 @@
 """Text: token batches and the embeddings that recurrent networks are scored on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,6 +106,33 @@ def embedding(kind: str, vocabulary: int, rng: np.random.Generator, units: int =
             return scale * (2 * rng.random(shape, dtype=np.float32) - 1)
         case _:
             return scale * rng.standard_normal(shape, dtype=np.float32)
+
+
+def read_draws(
+    path: str | Path, inputs: str, size: int, steps: int, draws: Iterable[int], seed: int
+) -> list[TokenBatch]:
+    """Make one batch for each draw; the generator of draw d is seeded with (seed, d).
+
+    Args:
+        path: of a text.
+        inputs: the kind of embedding (EMBEDDINGS), of which every draw has its own.
+        size: sequences in a batch.
+        steps: time steps of a batch.
+        draws: numbers of the draws. Draw d takes the d-th `steps` rows of the columns of tokens, so that draw 0 is the
+            published batch.
+        seed: of the study.
+
+    Raises:
+        InputError: the file is not as described, the kind of embedding is unknown, or there are too few tokens.
+    """
+    tokens, vocabulary = read_corpus(path)
+    return [
+        TokenBatch(
+            token_batch(tokens, size, steps, draw * steps),
+            embedding(inputs, len(vocabulary), np.random.default_rng([seed, draw])),
+        )
+        for draw in draws
+    ]
 
 
 def check_token_batch(batch: TokenBatch, names: tuple[str, str] = ("tokens", "embedding")) -> None:

@@ -58,7 +58,7 @@ class Counting:
 
 
 @dataclass(frozen=True)
-class RecurrentCounts:
+class Counts:
     """What `count` finds: parameters, FLOPs for one token, linear layers."""
 
     parameters: int
@@ -73,7 +73,7 @@ def layers(space: NasBenchNLP, architecture: str) -> list[list[Linear]]:
     return counting.layers
 
 
-def count(space: NasBenchNLP, architecture: str, vocabulary: int = 0) -> RecurrentCounts:
+def count(space: NasBenchNLP, architecture: str, vocabulary: int = 0) -> Counts:
     """Count a network's parameters, FLOPs (two for each weight of a recurrent layer) and linear layers.
 
     A linear layer of n units has n * m weights for each input of m units and n biases; nodes that nothing needs
@@ -81,7 +81,7 @@ def count(space: NasBenchNLP, architecture: str, vocabulary: int = 0) -> Recurre
     shares, and the decoder's bias: that is the benchmark's number of parameters.
     """
     linears = [linear for layer in layers(space, architecture) for linear in layer]
-    return RecurrentCounts(
+    return Counts(
         parameters=sum(linear.parameters for linear in linears) + vocabulary * (space.embedding + 1),
         flops=sum(2 * math.prod(shape) for linear in linears for shape in linear.weights),
         layers=len(linears),

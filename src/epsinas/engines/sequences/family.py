@@ -1,31 +1,55 @@
-"""Engines for recurrent networks: outputs on one batch of token sequences."""
+"""Recurrent networks over sequences of tokens, as a family."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from epsinas.engines.sequences.batches import TokenBatch, check_token_batch
+from epsinas.engines.base import Deviations, Engine, Fill
+from epsinas.engines.sequences import batches, counting
+from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
-from epsinas.metrics.rounding import Deviations
-from epsinas.spaces import NasBenchNLP
+from epsinas.spaces.base import SequenceSpace, Space
 
 if TYPE_CHECKING:
+    import torch
+
     from epsinas.engines.sequences.lumped import Layer
+
+_SECTION = {
+    "corpora": {
+        "description": "Which text of each corpus is scored on; {corpus}/{text}.txt is retrieved.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": "^[A-Za-z0-9_-]+$"},
+        "additionalProperties": {"enum": ["train", "valid", "test"]},
+    },
+    "batch_size": {"description": "Sequences in a batch.", "type": "integer", "minimum": 2, "default": batches.BATCH},
+    "steps": {"description": "Time steps of a batch.", "type": "integer", "minimum": 1, "default": batches.STEPS},
+    "embedding": {
+        "description": "How the embedding is drawn.",
+        "enum": list(batches.EMBEDDINGS),
+        "default": "uniform_positive_1",
+    },
+    "precisions": {
+        "description": "Of the table of all networks, and of the table of rounding, whose reference is the last.",
+        "$ref": "#/$defs/precisions",
+        "default": ["single", "double", "extended"],
+    },
+}
 
 
 class LumpedEngine:
     """Outputs by the lumped interpreter; see `epsinas.engines.sequences.lumped`."""
 
-    estimates_rounding = True
-
-    def __init__(self, space: NasBenchNLP, batch: TokenBatch, precision: str):
-        from epsinas.engines.sequences import lumped as recurrent
+    def __init__(self, space: SequenceSpace, batch: TokenBatch, precision: str):
+        from epsinas.engines.sequences import lumped
 
         self._space = space
-        self._lumped = recurrent.LumpedRecurrent(batch, precision)
+        self._lumped = lumped.LumpedRecurrent(batch, precision)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
         """Return one unit of the last layer, (time, batch); all are equal. Biases and first states are `weight` too."""
@@ -33,28 +57,22 @@ class LumpedEngine:
 
 
 @functools.lru_cache(maxsize=1)
-def _layers(space: NasBenchNLP, architecture: str) -> list[Layer]:
+def _layers(space: SequenceSpace, architecture: str) -> list[Layer]:
     """Keep the last network's programs, for other weights and other batches."""
-    from epsinas.engines.sequences import lumped as recurrent
+    from epsinas.engines.sequences import lumped
 
-    return recurrent.build(space, architecture)
+    return lumped.build(space, architecture)
 
 
 class FullWidthEngine:
     """Outputs by the full-width interpreter, in float32 or float64."""
 
-    estimates_rounding = True
-
-    def __init__(self, space: NasBenchNLP, batch: TokenBatch, precision: str):
+    def __init__(self, space: SequenceSpace, batch: TokenBatch, precision: str):
         import torch
 
-        if precision not in ("single", "double"):
-            raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
         self._space = space
         self._dtype = torch.float32 if precision == "single" else torch.float64
-        used, places = np.unique(batch.tokens, return_inverse=True)
-        table = torch.from_numpy(batch.embedding[used]).to(self._dtype)
-        self._embedded = table[torch.from_numpy(places.reshape(batch.tokens.shape))]
+        self._embedded = _embedded(batch, self._dtype)
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray:
         """Return the first of the last layer's equal units."""
@@ -63,21 +81,109 @@ class FullWidthEngine:
         from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork, constant
 
         with torch.no_grad():
-            initialise = constant(weight)
-            network = FullWidthRecurrentNetwork(self._space, architecture, initialise, weight, self._dtype)
+            network = FullWidthRecurrentNetwork(self._space, architecture, constant(weight), weight, self._dtype)
             return np.ascontiguousarray(network(self._embedded)[:, :, 0].numpy())
 
 
-def engine(
-    name: str, space: NasBenchNLP, batch: TokenBatch, precision: str = "single"
-) -> LumpedEngine | FullWidthEngine:
-    """Return an engine on one batch; see `epsinas.scoring.engine`.
+def _embedded(batch: TokenBatch, dtype: torch.dtype) -> torch.Tensor:
+    """Return the embedded tokens (time, batch, units)."""
+    import torch
 
-    Raises:
-        InputError: a bad batch or precision, or an embedding of another width than the space's.
-    """
-    check_token_batch(batch)
-    units = batch.embedding.shape[1]
-    if units != space.embedding:
-        raise InputError(f"embedding: found {units} units, expected {space.embedding}")
-    return (LumpedEngine if name == "lumped" else FullWidthEngine)(space, batch, precision)
+    used, places = np.unique(batch.tokens, return_inverse=True)
+    table = torch.from_numpy(batch.embedding[used]).to(dtype)
+    return table[torch.from_numpy(places.reshape(batch.tokens.shape))]
+
+
+class Sequences:
+    """See `epsinas.engines.base.Family`; batches are `TokenBatch`."""
+
+    name = "sequences"
+    files: Mapping[str, tuple[str, str]] = {
+        "tokens": ("TOKENS.npy", "int64 (time, batch)"),
+        "embedding": ("EMBEDDING.npy", "float32 or float64 (vocabulary, 400)"),
+    }
+    inputs_key = "embedding"
+    deterministic: tuple[str, ...] = ()
+    estimates_rounding = True
+    section: Mapping[str, Any] = _SECTION
+    required = ("corpora",)
+
+    def check(self, space: Space, batch: Any) -> None:
+        """Check the arrays, and that the embedding has the space's width."""
+        batches.check_token_batch(batch)
+        self._check_width(space, batch, "embedding")
+
+    def read(self, space: Space, *, tokens: str, embedding: str) -> TokenBatch:
+        """Read two `.npy` files."""
+        batch = batches.read_token_batch(tokens, embedding)
+        self._check_width(space, batch, embedding)
+        return batch
+
+    def _check_width(self, space: Space, batch: TokenBatch, name: str) -> None:
+        expected = cast(SequenceSpace, space).embedding
+        if (units := batch.embedding.shape[1]) != expected:
+            raise InputError(f"{name}: found {units} units, expected {expected}")
+
+    def engine(self, name: str, space: Space, batch: TokenBatch, precision: str) -> Engine:
+        """Return an engine, whose outputs are (time, batch)."""
+        return (LumpedEngine if name == "lumped" else FullWidthEngine)(cast(SequenceSpace, space), batch, precision)
+
+    def identity(self, space: Space, architecture: str) -> bytes:
+        """Digest what every layer computes."""
+        from epsinas.engines.sequences import lumped
+
+        return lumped.identity(cast(SequenceSpace, space), architecture)
+
+    def connected(self, space: Space, architecture: str) -> bool:
+        """Say whether every layer reads its input, in some time step."""
+        from epsinas.engines.sequences import lumped
+
+        return lumped.reaches_output(cast(SequenceSpace, space), architecture)
+
+    def count(self, space: Space, architecture: str, shape: int | None = None) -> counting.Counts:
+        """Count for one token, with the decoder of a vocabulary: 10,000, that of the Penn Treebank, or another."""
+        return counting.count(cast(SequenceSpace, space), architecture, 10_000 if shape is None else shape)
+
+    def module(self, space: Space, architecture: str, shape: Any, fill: Fill) -> torch.nn.Module:
+        """Return a `FullWidthRecurrentNetwork`, whose hidden states begin at 0."""
+        from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+
+        def initialise(weights: Iterable[torch.Tensor], bias: torch.Tensor) -> None:
+            for number, weight in enumerate(weights):
+                fill("linear", weight, None if number else bias)
+
+        return FullWidthRecurrentNetwork(cast(SequenceSpace, space), architecture, initialise)
+
+    def tensor(self, batch: TokenBatch) -> torch.Tensor:
+        """Return the embedded tokens (time, batch, units)."""
+        import torch
+
+        return _embedded(batch, torch.float32)
+
+    def shape(self, batch: TokenBatch) -> int:
+        """Return the number of tokens in the vocabulary."""
+        return len(batch.embedding)
+
+    def data(self, section: Mapping[str, Any]) -> dict[str, str]:
+        """Name a text for each of `corpora`."""
+        return {corpus: f"{corpus}/{part}.txt" for corpus, part in section["corpora"].items()}
+
+    def data_shape(self, path: str) -> int | None:
+        """Return None: a decoder is counted for the benchmark's vocabulary, whatever the text has of it."""
+        return None
+
+    def draws(
+        self,
+        path: str,
+        dataset: str,
+        inputs: str,
+        size: int,
+        draws: Iterable[int],
+        seed: int,
+        section: Mapping[str, Any],
+    ) -> list[TokenBatch]:
+        """Take rows of the text's columns of tokens and draw an embedding of its own for each batch."""
+        return batches.read_draws(path, inputs, size, section["steps"], draws, seed)
+
+
+FAMILY = Sequences()

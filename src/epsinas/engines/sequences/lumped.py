@@ -26,10 +26,10 @@ from functools import reduce
 
 import numpy as np
 
+from epsinas.engines.base import Deviations
 from epsinas.engines.sequences import kernels
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
-from epsinas.metrics.rounding import Deviations
 from epsinas.spaces.nas_bench_nlp import NasBenchNLP
 from epsinas.spaces.operations import LEAK, RecurrentCell
 
@@ -73,12 +73,13 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A recurrent layer as a program for `kernels`, and a digest of what it computes."""
+    """A recurrent layer as a program for `kernels`, a digest of what it computes, and whether it reads its input."""
 
     code: np.ndarray
     factors: np.ndarray
     outputs: np.ndarray
     digest: bytes
+    reads_input: bool
 
 
 class Graph:
@@ -169,7 +170,7 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         factors[at, : len(expression.units)] = expression.units
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
-    return Layer(code, factors, outputs, b"".join(new[state].digest for state in needed))
+    return Layer(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
@@ -190,6 +191,11 @@ def build(space: NasBenchNLP, architecture: str) -> list[Layer]:
 def identity(space: NasBenchNLP, architecture: str) -> bytes:
     """Return a digest: networks of one space with equal digests are the same function."""
     return hashlib.blake2b(b"|".join(layer.digest for layer in build(space, architecture)), digest_size=16).digest()
+
+
+def reaches_output(space: NasBenchNLP, architecture: str) -> bool:
+    """Say whether the tokens reach a network's output: every layer must read its input, in some time step."""
+    return all(layer.reads_input for layer in build(space, architecture))
 
 
 class LumpedRecurrent:

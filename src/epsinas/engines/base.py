@@ -1,0 +1,154 @@
+"""What the engines of every family of networks offer.
+
+A family is the kind of networks that a search space has: convolutional ones over images, or recurrent ones over
+sequences. Its rooms bear the same names: `batches`, `counting`, `full_width`, `lumped`, `kernels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from epsinas.errors import InputError
+from epsinas.registry import Registry
+from epsinas.spaces.base import Space
+
+if TYPE_CHECKING:
+    import torch
+
+ENGINES = ("lumped", "full-width")
+PRECISIONS = ("single", "double", "extended")
+
+
+class Deviations(NamedTuple):
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+
+    steps: np.ndarray
+    sequences: np.ndarray
+
+
+class Engine(Protocol):
+    """Something that gives a network's outputs on its batch under a constant weight."""
+
+    def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
+        """Return the outputs, up to a power of two."""
+
+
+Fill = Callable[[str, "torch.Tensor", "torch.Tensor | None"], None]
+"""Fills a layer's weight and bias (None where it has none) in place, given its kind."""
+
+
+class Family(Protocol):
+    """A kind of networks, and what the package can do with them.
+
+    Attributes:
+        name: as search spaces name it.
+        files: by option of the command line, the files that make a batch, and what each of them holds.
+        inputs_key: what a section of a study calls the kind of inputs that its networks are scored on.
+        deterministic: kinds of inputs that are the same in every draw.
+        estimates_rounding: whether `epsinas.metrics.rounding` can tell from the outputs how far rounding limits a
+            score. It cannot for images: behind the last ReLU many outputs are 0 by right, and rounding happens in the
+            layers before.
+        section: what a section of a study has for spaces of this family, as the properties of a JSON schema.
+        required: those of them that a study must give.
+    """
+
+    name: str
+    files: Mapping[str, tuple[str, str]]
+    inputs_key: str
+    deterministic: tuple[str, ...]
+    estimates_rounding: bool
+    section: Mapping[str, Any]
+    required: tuple[str, ...]
+
+    def check(self, space: Space, batch: Any) -> None:
+        """Check a batch for networks of a space; raises `InputError` where it is not what they take."""
+
+    def read(self, space: Space, **files: str) -> Any:
+        """Read a batch from the files of `files` and check it."""
+
+    def engine(self, name: str, space: Space, batch: Any, precision: str) -> Engine:
+        """Return one of ENGINES on a batch that was checked."""
+
+    def identity(self, space: Space, architecture: str) -> bytes:
+        """Return a digest: networks of one space with equal digests are the same function of a constant weight."""
+
+    def connected(self, space: Space, architecture: str) -> bool:
+        """Say whether a network's outputs depend on its inputs."""
+
+    def count(self, space: Space, architecture: str, shape: Any = None) -> Any:
+        """Count parameters, FLOPs and layers for inputs of a shape (see `shape`), or of the usual one."""
+
+    def module(self, space: Space, architecture: str, shape: Any, fill: Fill) -> torch.nn.Module:
+        """Return the full-width network, float32, its layers filled in the order of the description."""
+
+    def tensor(self, batch: Any) -> torch.Tensor:
+        """Return what `module` takes: the batch as float32."""
+
+    def shape(self, batch: Any) -> Any:
+        """Return what of a batch decides the shapes of a network's layers."""
+
+    def data(self, section: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return by data set the file, in a study's folder of data, that batches are drawn from."""
+
+    def data_shape(self, path: str) -> Any:
+        """Return the shape of the inputs that a data set's file gives."""
+
+    def draws(
+        self,
+        path: str,
+        dataset: str,
+        inputs: str,
+        size: int,
+        draws: Iterable[int],
+        seed: int,
+        section: Mapping[str, Any],
+    ) -> list[Any]:
+        """Make one batch for each draw.
+
+        Args:
+            path: the file that `data` names.
+            dataset: its name.
+            inputs: their kind; see `inputs_key`.
+            size: of a batch.
+            draws: numbers of the draws.
+            seed: of the study.
+            section: of the study, with what else decides batches.
+
+        Raises:
+            InputError: a file is not as described, the kind of inputs is unknown, or there is too little of it.
+        """
+
+
+FAMILIES: Registry[Family] = Registry("family of networks", "epsinas.engines", "FAMILY")
+
+
+def family_of(space: Space) -> Family:
+    """Return the family of a search space's networks."""
+    return FAMILIES[space.family]
+
+
+def engine(name: str, space: Space, batch: Any, precision: str = "single") -> Engine:
+    """Return an engine on one batch.
+
+    Args:
+        name: `lumped` or `full-width`.
+        space: the search space.
+        batch: images (N, C, H, W), float32 or float64, finite, H and W multiples of 4; for recurrent networks, tokens
+            and their embedding.
+        precision: `single`, `double`, or (lumped only) `extended`.
+
+    Raises:
+        InputError: unknown name or precision, or a batch that is not as above.
+    """
+    if name not in ENGINES:
+        raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
+    if name == "full-width" and precision not in ("single", "double"):
+        raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    family = family_of(space)
+    family.check(space, batch)
+    return family.engine(name, space, batch, precision)

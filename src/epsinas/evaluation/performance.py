@@ -1,0 +1,82 @@
+"""What the networks reach when they are trained."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from epsinas.errors import InputError
+
+MEASURES = {"accuracy": "accuracy (%)", "loss": "loss (nats)"}
+"""What a table of performances may have, and how it is called in print."""
+
+
+def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int) -> pd.Series:
+    """Return one performance for each network, by index.
+
+    Args:
+        performance: the performance table (see `epsinas.files.tables`).
+        dataset: which data set.
+        split: `valid` or `test`.
+        epochs: of training.
+
+    Returns:
+        Accuracy in percent, or loss in nats where the table has no accuracy; the benchmark's mean over seeds
+        (rows without a seed), or where it has none, the mean of the seeds' rows. The name of the series says which,
+        `accuracy` or `loss`.
+
+    Raises:
+        InputError: the table has no such rows, or no training behind them succeeded.
+    """
+    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs")
+    where = f"dataset {dataset}, split {split}, epochs {epochs}"
+    if rows.empty:
+        raise InputError(f"performance: found no rows for {where}")
+    measure = next((name for name in MEASURES if name in rows and rows[name].notna().any()), None)
+    if measure is None:
+        raise InputError(f"performance: found no value for {where}, expected at least one training that succeeded")
+    means = rows[rows["seed"].isna()]
+    return (rows if means.empty else means).groupby("index")[measure].mean()
+
+
+def performance_label(measure: str, split: str) -> str:
+    """Return the axis label of a performance: `accuracy` or `loss` of a split."""
+    return f"{'validation' if split == 'valid' else split} {MEASURES[measure]}"
+
+
+def performances(
+    performance: pd.DataFrame, datasets: Iterable[str], splits: Iterable[str], epochs: int, networks: pd.Index
+) -> dict[str, pd.Series | None]:
+    """Return the performances of every data set and split, by `{dataset}_{split}`.
+
+    Args:
+        performance: the performance table.
+        datasets: which data sets.
+        splits: `valid`, `test` or both.
+        epochs: of training.
+        networks: the indices that are wanted, in order.
+
+    Returns:
+        For each data set and split what `performance_of` gives, NaN for a network that is absent; None where the
+        table has no such values at all.
+    """
+    found: dict[str, pd.Series | None] = {}
+    for dataset in datasets:
+        for split in splits:
+            try:
+                found[f"{dataset}_{split}"] = performance_of(performance, dataset, split, epochs).reindex(networks)
+            except InputError:
+                found[f"{dataset}_{split}"] = None
+    return found
+
+
+def guiding_accuracy(performance: pd.DataFrame, dataset: str, epochs: int, networks: pd.Index) -> tuple[pd.Series, str]:
+    """Return the accuracy that guides a search, (networks,), and its split.
+
+    The validation accuracy, or the test accuracy where the table has no other.
+
+    Raises:
+        InputError: the table has neither.
+    """
+    splits = performance.query("dataset == @dataset and epochs == @epochs")["split"].unique()
+    split = "valid" if "valid" in splits else "test"
+    return performance_of(performance, dataset, split, epochs).reindex(networks), split

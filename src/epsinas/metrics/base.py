@@ -1,0 +1,134 @@
+"""What a metric is: a number for a network that was not trained, and what has to be known about that number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from epsinas.errors import InputError
+from epsinas.registry import Registry, import_own
+
+if TYPE_CHECKING:
+    from epsinas.metrics.subject import Subject
+
+CONSTANT_WEIGHTS, RANDOM_WEIGHTS, LABELS = "constant weights", "random weights", "labels"
+"""What a metric may need beside a network and its inputs."""
+
+REASONS = ("disconnected", "underflow", "overflow", "constant", "failed")
+"""Why a network has no score: input and output are not connected; the outputs vanished; they left the range of the
+numbers; they are the same for all inputs; the computation failed."""
+
+LIMIT = 1e-3
+"""A score is limited by rounding where its estimated relative error is larger than this."""
+
+
+class Scored(NamedTuple):
+    """A score, NaN for none, an estimate of its relative error by rounding, NaN for none, and why there is no score.
+
+    A network without a score has the error infinity where rounding may be why, that is where its outputs under a
+    weight are finite but constant, and 0 where they are not finite.
+    """
+
+    score: float
+    error: float = math.nan
+    reason: str = ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether rounding may change the score by more than LIMIT of it."""
+        return self.error > LIMIT
+
+
+def scored(value: float) -> Scored:
+    """Return a score, or why a value is none: infinite ones overflowed, any other failed."""
+    if math.isfinite(value):
+        return Scored(float(value))
+    return Scored(math.nan, reason="failed" if math.isnan(value) else "overflow")
+
+
+def _one_setting(section: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("",)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        name: identifier, in files, studies and on the command line.
+        title: in print.
+        reference: who proposed it, where.
+        score: its formula, a function of a subject and a setting. What it raises counts as no score.
+        sign: 1 if a higher score is to predict a better network, -1 if a lower one is.
+        needs: of CONSTANT_WEIGHTS, RANDOM_WEIGHTS and LABELS.
+        cost: how long a network takes on one core: `nothing`, `milliseconds`, `seconds` or `minutes`.
+        settings: by name, lists of what a metric can be set to, given the section of a study: pairs of weights, names of
+            initialisations; the first list is the usual one. A setting is a text; most metrics have one, the empty one.
+        work: how much a list of settings costs, in units of a single one.
+        columns: what a setting says, as columns of a table.
+        skeleton: changes to a study's skeleton, given its section.
+    """
+
+    name: str
+    title: str
+    reference: str
+    score: Callable[[Subject, str], Scored]
+    sign: int = 1
+    needs: tuple[str, ...] = ()
+    cost: str = "milliseconds"
+    settings: Mapping[str, Callable[[Mapping[str, Any]], Sequence[str]]] = field(
+        default_factory=lambda: {"one": _one_setting}
+    )
+    work: Callable[[Sequence[str]], float] = field(default=len)
+    columns: Callable[[str], dict[str, object]] = field(default=lambda setting: {})
+    skeleton: Callable[[Mapping[str, Any]], dict[str, int]] = field(default=lambda section: {})
+
+    @property
+    def sees_constant_weights_only(self) -> bool:
+        """Whether networks that are equal under constant weights have the same score."""
+        return self.needs == (CONSTANT_WEIGHTS,)
+
+
+METRICS: Registry[Metric] = Registry("metric", "epsinas.metrics", "METRIC")
+
+
+def list_metrics() -> list[str]:
+    """Return the names of all metrics.
+
+    Example:
+        >>> "epsilon" in list_metrics()
+        True
+    """
+    return list(METRICS.names)
+
+
+def find_metric(name: str) -> Metric:
+    """Return a metric by its name, or one's own by `package.module:function`.
+
+    The function takes a network with random weights, a `torch.nn.Module` that knows its `architecture`, and the batch,
+    and returns a number. The network is its own: it may change it. The metric bears the function's name.
+
+    Raises:
+        InputError: there is no such metric, module or function, or its name is that of another.
+    """
+    if ":" not in name:
+        return METRICS[name]
+    module, _, function = name.partition(":")
+    found = getattr(import_own(module), function, None)
+    if not callable(found):
+        raise InputError(f"metric {name}: found {type(found).__name__}, expected a function of a network and a batch")
+    if function in METRICS:
+        raise InputError(f"metric {name}: there is a metric {function} already, expected another name")
+    return own_metric(found)
+
+
+def own_metric(function: Callable[[Any, Any], float]) -> Metric:
+    """Make a metric of a function of a network and a batch; see `find_metric`."""
+
+    def score(subject: Subject, setting: str) -> Scored:
+        return scored(float(function(subject.copy(), subject.tensor)))
+
+    name = function.__name__
+    return Metric(name, name, "one's own", score, needs=(RANDOM_WEIGHTS,), cost="seconds")

@@ -1,0 +1,172 @@
+"""What a metric sees of one network."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from epsinas.engines.base import Deviations, Engine, Family, Fill, engine, family_of
+from epsinas.spaces.base import Space
+
+if TYPE_CHECKING:
+    import torch
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All that scores depend on beside the network and the metric.
+
+    Attributes:
+        space: the search space.
+        batch: what its family takes.
+        precision: of constant-weight outputs: `single`, `double` or `extended`.
+        engine_name: `lumped` or `full-width`, for constant-weight outputs.
+        zeros: see `epsinas.epsilon`.
+        labels: int64, one for each image, for metrics that need them.
+        seed: of random weights.
+        draw: number of the batch; random weights differ between draws.
+    """
+
+    space: Space
+    batch: Any
+    precision: str = "single"
+    engine_name: str = "lumped"
+    zeros: str = "masked"
+    labels: np.ndarray | None = None
+    seed: int = 0
+    draw: int = 0
+
+    @property
+    def family(self) -> Family:
+        """The kind of the space's networks."""
+        return family_of(self.space)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What gives constant-weight outputs."""
+        return engine(self.engine_name, self.space, self.batch, self.precision)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """The batch as the full-width networks take it, float32."""
+        return self.family.tensor(self.batch)
+
+    def check(self) -> None:
+        """Check batch, engine and precision; raises `InputError`."""
+        _ = self.engine
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is computed, for processes of their own."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+class Subject:
+    """One network under some conditions: what metrics ask for, each computed when it is first asked for, and once.
+
+    Metrics must not change what they are given; `copy` gives a network of one's own.
+
+    Args:
+        conditions: of all networks.
+        architecture: of this one.
+        index: its number in the benchmark.
+    """
+
+    def __init__(self, conditions: Conditions, architecture: str, index: int = 0):
+        self.conditions, self.architecture, self.index = conditions, architecture, index
+        self._known: dict[tuple, Any] = {}
+
+    def once(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Return `function(subject, *arguments)`, which is computed once for these arguments.
+
+        That is how metrics share a pass: a forward pass, gradients or activations are functions of a subject.
+        """
+        key = (function, *arguments)
+        if key not in self._known:
+            self._known[key] = function(self, *arguments)
+        return self._known[key]
+
+    @property
+    def space(self) -> Space:
+        """The search space."""
+        return self.conditions.space
+
+    @property
+    def batch(self) -> Any:
+        """The inputs, as the space's family has them."""
+        return self.conditions.batch
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """One for each image, int64 (N,)."""
+        return self.conditions.labels
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The inputs as a tensor, float32, shared by all networks."""
+        return self.conditions.tensor
+
+    def outputs(self, weight: float) -> np.ndarray | Deviations:
+        """Return the outputs under a constant weight, up to a power of two."""
+        return self.once(_outputs, weight)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the outputs depend on the inputs."""
+        return self.once(_connected)
+
+    @property
+    def counts(self) -> Any:
+        """Parameters, FLOPs and layers for inputs of the batch's shape."""
+        return self.once(_counts)
+
+    def generator(self) -> torch.Generator:
+        """Return the generator of this network's random weights, at its beginning.
+
+        It depends on the seed, the draw and the network, never on the order of work.
+        """
+        import torch
+
+        state = np.random.SeedSequence([self.conditions.seed, self.conditions.draw, self.index]).generate_state(2)
+        # Torch takes seeds below 2**63.
+        return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))
+
+    def module(self, fill: Fill) -> torch.nn.Module:
+        """Return a new full-width network, float32, whose layers `fill` fills in the order of the description."""
+        family = self.conditions.family
+        return family.module(self.space, self.architecture, family.shape(self.batch), fill)
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The full-width network with random weights, initialised as torch does by default."""
+        return self.once(_network)
+
+    def copy(self) -> torch.nn.Module:
+        """Return a copy of `network`."""
+        return copy.deepcopy(self.network)
+
+
+def _outputs(subject: Subject, weight: float) -> np.ndarray | Deviations:
+    return subject.conditions.engine.outputs(subject.architecture, weight)
+
+
+def _connected(subject: Subject) -> bool:
+    return subject.conditions.family.connected(subject.space, subject.architecture)
+
+
+def _counts(subject: Subject) -> Any:
+    family = subject.conditions.family
+    return family.count(subject.space, subject.architecture, family.shape(subject.batch))
+
+
+def _network(subject: Subject) -> torch.nn.Module:
+    from epsinas.engines.initialisation import default
+
+    return subject.module(default(subject.generator()))

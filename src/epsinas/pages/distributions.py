@@ -1,0 +1,28 @@
+"""How the scores of every search space and data set are distributed."""
+
+from typing import TYPE_CHECKING
+
+from epsinas.paper.scatter import panel_title
+from epsinas.study.page import Page, Request
+from epsinas.study.plan import Plan
+from epsinas.study.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _request(plan: Plan) -> Request:
+    return Request(runs=tuple(run for space in plan.sections for run in plan.main_runs(space)))
+
+
+def _figure(results: Results) -> "Figure":
+    from epsinas.paper.drawing import distributions
+
+    panels = []
+    for run in results.runs:
+        scores = results.first_scores(run).rename(results.plan.metric(run).title)
+        panels.append((panel_title(run, several_spaces=True), scores))
+    return distributions(panels)
+
+
+PAGE = Page(name="distributions", title="Distribution of the scores", request=_request, figure=_figure)

@@ -1,0 +1,398 @@
+"""Table 2: networks that a score, a trained search or chance picks from the search space, and how well they do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from epsinas.errors import InputError
+from epsinas.evaluation.intervals import repeated_mean_interval
+from epsinas.evaluation.performance import guiding_accuracy, performances
+from epsinas.evaluation.searches import (
+    budgeted_evolution,
+    budgeted_random_search,
+    budgeted_reinforce,
+    edit_neighbours,
+)
+from epsinas.evaluation.selection import select, select_optimal, select_random
+from epsinas.paper.cells import Cell
+from epsinas.paper.published import read_published
+from epsinas.spaces import NasBench201
+from epsinas.study.page import Page, Request
+from epsinas.study.plan import Plan
+from epsinas.study.results import Results
+
+Columns = Mapping[str, pd.Series | None]
+"""By `{dataset}_{split}`, one accuracy for each network, or None where the data source has none."""
+
+SPACE = "nas-bench-201"
+
+TRAINED = ("REA", "RS", "REINFORCE")
+"""The searches that are run on the tabular benchmark."""
+
+TRAINED_BLOCK = "State-of-the-art"
+ABSENT = "not in the data source"
+
+_OPTION = {
+    "description": "Table 2, one network from a random pool.",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "runs": {
+            "description": "Number of pools, and of trained searches.",
+            "type": "integer",
+            "minimum": 1,
+            "default": 500,
+        },
+        "pool_sizes": {
+            "description": "Networks in a pool, drawn with replacement.",
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "integer", "minimum": 1},
+            "default": [1000, 100],
+        },
+        "published_scores": {
+            "description": "Metrics whose scores are taken from nas-bench-201.published-scores.parquet.",
+            "type": "array",
+            "uniqueItems": True,
+            "items": {"type": "string"},
+            "default": [],
+        },
+        "trained": {
+            "description": (
+                "Searches (REA, RS, REINFORCE) that train networks within a simulated budget; needs "
+                "nas-bench-201.training-cost.parquet."
+            ),
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["dataset", "epochs", "budget_seconds"],
+            "properties": {
+                "dataset": {"description": "On which the searches train.", "type": "string"},
+                "epochs": {
+                    "description": "Of the training that is paid for; its accuracy guides the search.",
+                    "type": "integer",
+                    "minimum": 0,
+                },
+                "budget_seconds": {
+                    "description": "Simulated time of training in each run.",
+                    "type": "number",
+                    "exclusiveMinimum": 0,
+                },
+            },
+        },
+    },
+}
+
+_TRAIN_ONLY = [(method, "cifar10_test") for method in ("synflow", "grad_norm", "grasp", "snip", "fisher")]
+_TRAIN_ONLY_NOTE = (
+    "the printed value is only 0.2 to 0.4 above the printed validation accuracy, in all other rows 2.7 or more: "
+    "probably networks trained without the validation images"
+)
+
+
+def baseline_rows(columns: Columns, pool_size: int, runs: int, seed: int) -> list[dict[str, Any]]:
+    """Rows of the best and of a random network of each pool; see `epsinas.evaluation.selection`."""
+    known = _known(columns)
+    return [
+        summarise(
+            {"block": f"Baselines (N={pool_size})", "method": method, "origin": "recomputed"},
+            columns,
+            pick(known, pool_size, runs, np.random.default_rng(seed)),
+        )
+        for method, pick in (("Optimal", select_optimal), ("Random", select_random))
+    ]
+
+
+def score_row(
+    method: str, scores: Mapping[str, pd.Series], columns: Columns, pool_size: int, runs: int, seed: int
+) -> dict[str, Any]:
+    """Row of the network with the highest score of each pool.
+
+    Args:
+        method: name of the metric.
+        scores: by dataset, one score for each network, NaN for none; a dataset's columns need its scores.
+        columns: accuracies.
+        pool_size: networks in a pool.
+        runs: number of pools.
+        seed: of the pools, which are the same for every dataset and method.
+
+    Returns:
+        What `summarise` gives; for each data set with scores, how many networks have one (`{dataset}_scored`) of how many
+        (`{dataset}_networks`); `note` says so in words and names the data sets without scores.
+    """
+    picked: dict[str, NDArray[np.float64]] = {}
+    notes, counts = [], {}
+    for dataset in dict.fromkeys(name.rpartition("_")[0] for name in columns):
+        own = {name: values for name, values in columns.items() if name.rpartition("_")[0] == dataset}
+        if dataset not in scores:
+            notes.append(f"{dataset}: no scores in the data source")
+        elif known := _known(own):
+            counts[f"{dataset}_scored"] = int(np.isfinite(scores[dataset]).sum())
+            counts[f"{dataset}_networks"] = len(scores[dataset])
+            notes.append(f"{dataset}: {counts[f'{dataset}_scored']} of {len(scores[dataset])} networks scored")
+            picked |= select(scores[dataset], known, pool_size, runs, np.random.default_rng(seed))
+    row = summarise({"block": f"Trainless (N={pool_size})", "method": method}, columns, picked)
+    return row | counts | {"note": "; ".join(notes)}
+
+
+def computed_row(
+    method: str,
+    scores: Mapping[str, pd.Series],
+    columns: Columns,
+    seconds: float,
+    pool_size: int,
+    runs: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Row of a metric that the study computed; see `score_row`.
+
+    Args:
+        method: name of the metric.
+        scores: as in `score_row`.
+        columns: as in `score_row`.
+        seconds: what scoring all networks of the first data set on one batch took, in seconds of one core.
+        pool_size: as in `score_row`; the cost is `seconds` times its share of the networks.
+        runs: as in `score_row`.
+        seed: as in `score_row`.
+    """
+    networks = len(next(iter(scores.values())))
+    return score_row(method, scores, columns, pool_size, runs, seed) | {
+        "cost_hours": seconds / networks * pool_size / 3600,
+        "cost_measured": True,
+        "cost_origin": f"measured: scoring {next(iter(scores))} on one core, {seconds:.0f} s for {networks} networks",
+    }
+
+
+def published_row(
+    metric: str, scores: Mapping[str, pd.Series], columns: Columns, pool_size: int, runs: int, seed: int
+) -> dict[str, Any]:
+    """Row of a metric by the scores that others published for it; see `score_row`."""
+    row = score_row(metric, scores, columns, pool_size, runs, seed)
+    return row | {"note": f"scores as others published them; {row['note']}"}
+
+
+def trained_rows(
+    space: NasBench201,
+    architectures: Sequence[str],
+    validation: pd.Series,
+    cost_seconds: pd.Series,
+    columns: Columns,
+    budget_seconds: float,
+    runs: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows of the searches that train networks for a fixed simulated time; see `epsinas.evaluation.searches`.
+
+    Args:
+        space: the search space, of which `architectures` are all.
+        architectures: one string for each network.
+        validation: (networks,) the accuracy that guides the search.
+        cost_seconds: (networks,) of the training behind `validation`.
+        columns: accuracies of the chosen network.
+        budget_seconds: 12,000 in NAS-Bench-201.
+        runs: independent repetitions.
+        seed: of the searches.
+
+    Raises:
+        InputError: not the whole space, or a network without validation accuracy or cost.
+    """
+    operations = np.array([space.parse(architecture) for architecture in architectures])
+    rows = []
+    for method in TRAINED:
+        rng = np.random.default_rng([seed, TRAINED.index(method)])
+        budget = (validation, cost_seconds, budget_seconds, runs, rng)
+        if method == "REA":
+            found = budgeted_evolution(validation, edit_neighbours(operations), *budget[1:])
+        elif method == "RS":
+            found = budgeted_random_search(*budget)
+        else:
+            found = budgeted_reinforce(validation, operations, *budget[1:])
+        picked = {name: values[found.chosen] for name, values in _known(columns).items()}
+        spent = found.seconds.mean() / 3600
+        facts = {
+            "block": TRAINED_BLOCK,
+            "method": method,
+            "cost_hours": budget_seconds / 3600,
+            "cost_origin": f"the budget of simulated training; {spent:.2f} with the last training",
+        }
+        rows.append(summarise(facts, columns, picked))
+    return rows
+
+
+def quoted_rows(datasets: Sequence[str], present: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Rows of the paper's Table 2 that are not among the rows `present`, (block, method), as printed."""
+    published = read_published().query("table == 2")
+    names = {dataset.lower(): dataset for dataset in datasets}
+    rows = []
+    for (block, method), printed in published.groupby(["block", "row"], sort=False):
+        if (block, method) in present:
+            continue
+        row = {"block": block, "method": method, "origin": "quoted", "note": "as printed in the paper"}
+        for column, value, spread in printed[["column", "value", "spread"]].itertuples(index=False):
+            dataset, _, split = column.rpartition("_")
+            if column == "cost_hours":
+                row |= {"cost_hours": float(value), "cost_origin": "quoted"}
+            elif dataset in names:
+                row[f"{names[dataset]}_{split}_mean"] = float(value)
+                row[f"{names[dataset]}_{split}_sd"] = float(spread) if spread else np.nan
+        rows.append(row)
+    return rows
+
+
+def summarise(facts: Mapping[str, Any], columns: Columns, picked: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """Make a row of what was picked in every run.
+
+    Args:
+        facts: what else the row says; `origin` is `recomputed` unless it is given.
+        columns: which accuracies the table has; None where the data source has none.
+        picked: for each known column (runs,) the accuracy of the picked network.
+
+    Returns:
+        `facts`, `runs`, mean and standard deviation (n - 1) of every column over runs, and `missing`: the columns
+        that the data source does not have.
+    """
+    row = {"origin": "recomputed", **facts, "runs": max((len(values) for values in picked.values()), default=0)}
+    for name in columns:
+        values = picked.get(name)
+        known = np.array([]) if values is None else values[np.isfinite(values)]
+        row[f"{name}_mean"] = known.mean() if len(known) else np.nan
+        row[f"{name}_sd"] = known.std(ddof=1) if len(known) > 1 else np.nan
+    missing = [name for name in columns if not np.isfinite(row[f"{name}_mean"])]
+    return row | {"missing": f"{ABSENT}: {', '.join(missing)}" if missing else ""}
+
+
+def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.DataFrame:
+    """Join rows to the table, in the order of the paper's blocks and with the same columns for all."""
+    order = [TRAINED_BLOCK, "Baselines", "Trainless (N=", "Trainless (all"]
+    names = ["block", "method", "runs", "cost_hours", "cost_origin"]
+    names += [f"{column}_{part}" for column in columns for part in ("mean", "sd")]
+    names += ["origin", "missing", "note", "cost_measured"]
+    datasets = dict.fromkeys(column.rpartition("_")[0] for column in columns)
+    names += [f"{dataset}_{count}" for dataset in datasets for count in ("scored", "networks")]
+    table = pd.DataFrame(rows).reindex(columns=names)
+    table["cost_measured"] = table["cost_measured"].eq(True)
+    rank = table["block"].map(lambda block: next(i for i, start in enumerate(order) if block.startswith(start)))
+    size = table["block"].str.extract(r"N=(\d+)")[0].astype(float).fillna(0)
+    table = table.assign(_rank=rank, _size=-size).sort_values(["_rank", "_size"], kind="stable", ignore_index=True)
+    return table.drop(columns=["_rank", "_size"]).astype(
+        {name: "Int64" for name in table if name == "runs" or name.endswith(("_scored", "_networks"))}
+    )
+
+
+def published_scores(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
+    """Return by dataset the scores that others published for a metric, NaN where a network has none.
+
+    Raises:
+        InputError: the table has no such metric.
+    """
+    rows = scores[scores["metric"] == metric]
+    if rows.empty:
+        raise InputError(
+            f"published scores: found no metric {metric}, the table has {', '.join(scores['metric'].unique())}"
+        )
+    return {
+        str(dataset): own.set_index("index")["score"].reindex(networks)
+        for dataset, own in rows.groupby("dataset", observed=True)
+    }
+
+
+def _known(columns: Columns) -> dict[str, NDArray[np.float64]]:
+    return {name: values.to_numpy(np.float64) for name, values in columns.items() if values is not None}
+
+
+def _request(plan: Plan) -> Request | None:
+    section = plan.sections.get(SPACE)
+    if section is None or not section.options.get("selection") or not section["performance"]:
+        return None
+    selection = section["selection"]
+    kinds = ["performance"]
+    kinds += ["training-cost"] if "trained" in selection else []
+    kinds += ["published-scores"] if selection["published_scores"] else []
+    return Request(
+        runs=tuple(plan.main_runs(SPACE)),
+        networks=(SPACE,),
+        data=tuple(f"{SPACE}.{kind}.parquet" for kind in kinds),
+    )
+
+
+def _table(results: Results) -> pd.DataFrame:
+    section = results.section(SPACE)
+    selection, epochs = section["selection"], section["performance"]["epochs"]
+    networks = results.networks(SPACE).set_index("index")
+    performance = results.performance(SPACE)
+    columns = performances(performance, section.datasets, ["valid", "test"], epochs, networks.index)
+    published = results.published_scores(SPACE) if selection["published_scores"] else pd.DataFrame()
+    others = {metric: published_scores(published, metric, networks.index) for metric in selection["published_scores"]}
+    rows = []
+    for size in selection["pool_sizes"]:
+        pools = {"pool_size": size, "runs": selection["runs"], "seed": results.seed}
+        rows += baseline_rows(columns, **pools)
+        for metric, scores in others.items():
+            rows.append(published_row(metric, scores, columns, **pools))
+        for name in section.metrics:
+            runs = [run for run in results.runs if run.metric == name]
+            own = {run.dataset: results.first_scores(run).reindex(networks.index) for run in runs}
+            seconds = results.scores(runs[0])["seconds"].sum() / runs[0].draws
+            rows.append(computed_row(name, own, columns, seconds, **pools))
+    if "trained" in selection:
+        trained = selection["trained"]
+        validation, _ = guiding_accuracy(performance, trained["dataset"], trained["epochs"], networks.index)
+        rows += trained_rows(
+            NasBench201(**section["skeleton"]),
+            networks["architecture"].tolist(),
+            validation,
+            results.training_cost(SPACE).reindex(networks.index),
+            columns,
+            trained["budget_seconds"],
+            selection["runs"],
+            results.seed,
+        )
+    if results.compares:
+        rows += quoted_rows(section.datasets, [(row["block"], row["method"]) for row in rows])
+    return comparison_table(rows, columns)
+
+
+def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+    for row in table.to_dict("records"):
+        identity = {"block": row["block"], "row": row["method"]}
+        if row["origin"] == "quoted":
+            means = [name.removesuffix("_mean").lower() for name in row if name.endswith("_mean")]
+            for column in ["cost_hours", *means]:
+                yield identity | {"column": column, "verdict": "quoted", "note": "a result of other authors"}
+            continue
+        if np.isfinite(row["cost_hours"]):
+            note = row["cost_origin"] + ("; a time, which depends on the machine" if row["cost_measured"] else "")
+            yield identity | {"column": "cost_hours", "reproduced": row["cost_hours"], "note": note}
+        for name in (name for name in row if name.endswith("_mean")):
+            yield identity | _accuracy_cell(row, name.removesuffix("_mean"))
+
+
+def _accuracy_cell(row: Mapping[str, Any], column: str) -> Cell:
+    """Return the cell of an accuracy: its mean, and the interval for the mean of as many other runs."""
+    mean, deviation = row[f"{column}_mean"], row[f"{column}_sd"]
+    note = ABSENT
+    if np.isfinite(mean):
+        dataset = column.rpartition("_")[0]
+        note = f"sd {deviation:.2f} over {row['runs']:.0f} runs"
+        if np.isfinite(row.get(f"{dataset}_scored", np.nan)):
+            scored, networks = row[f"{dataset}_scored"], row[f"{dataset}_networks"]
+            note += f"; {dataset}: {scored:.0f} of {networks:.0f} networks scored"
+        if (row["method"], column) in _TRAIN_ONLY:
+            note += f"; {_TRAIN_ONLY_NOTE}"
+    low, high = repeated_mean_interval(mean, deviation, max(int(row["runs"]), 1))
+    return {"column": column.lower(), "reproduced": mean, "note": note, "interval_low": low, "interval_high": high}
+
+
+PAGE = Page(
+    name="table2",
+    title="Networks picked from random pools, and by searches that train",
+    number=2,
+    request=_request,
+    table=_table,
+    cells=_cells,
+    options={"selection": _OPTION},
+    admits=lambda space: space.name == SPACE,
+)

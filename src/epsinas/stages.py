@@ -1,0 +1,264 @@
+"""What the workflow's rules do: one function for each, which bears the rule's name and is given the job.
+
+A job is what Snakemake gives a script: `input`, `output`, `params`, `wildcards`, `log`, `threads`, `rule` and `config`.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from epsinas.engines.base import FAMILIES
+from epsinas.errors import InputError
+from epsinas.files.images import read_images
+from epsinas.files.tables import (
+    TRAINING,
+    read_architectures,
+    read_scores,
+    read_table,
+    write_architectures,
+    write_csv,
+    write_performance,
+    write_scores,
+    write_table,
+)
+from epsinas.metrics.base import RANDOM_WEIGHTS, find_metric
+from epsinas.metrics.subject import Conditions
+from epsinas.registry import import_all
+from epsinas.scoring import score_networks
+from epsinas.spaces.base import SPACES, space
+from epsinas.study.config import Study
+from epsinas.study.networks import describe, gather, part, sample_table
+from epsinas.study.page import PAGES, Page
+from epsinas.study.plan import Plan, Run
+from epsinas.study.results import Results
+
+
+def run(job: Any) -> None:
+    """Do what a job's rule says: what it writes goes to the log, a user's mistake is one line there and exit code 2."""
+    with open(job.log[0], "w") as log, redirect_stderr(log), redirect_stdout(log):
+        try:
+            import_all(job.config.get("modules", []))
+            message = STAGES[job.rule](job)
+        except InputError as error:
+            print(f"epsinas: {error}", file=log)
+            sys.exit(2)
+        except Exception:
+            # Python would print it after the log is closed.
+            traceback.print_exc(file=log)
+            raise
+    if message:
+        print(message)
+
+
+def retrieve(job: Any) -> None:
+    """Fetch an input file, from a mirror or its official source."""
+    from epsinas.sources.retrieval import retrieve as fetch
+
+    params = job.params
+    provenance = fetch(job.wildcards.file, job.output.file, params.mirror, params.cache, params.sha256)
+    _write_json(asdict(provenance), job.output.provenance)
+
+
+def check_images(job: Any) -> None:
+    """Check one's own images and copy them."""
+    from epsinas.sources.retrieval import take
+
+    _write_json(asdict(take(job.input[0], job.output.file)), job.output.provenance)
+
+
+def sample_networks(job: Any) -> None:
+    """Draw networks at random, where a study scores no benchmark's."""
+    named = space(job.wildcards.space, **job.params.skeleton)
+    drawn = sample_table(named, job.params.networks, np.random.default_rng(job.params.seed))
+    write_architectures(drawn, job.output[0])
+
+
+def choose_networks(job: Any) -> None:
+    """Choose the networks to train."""
+    from epsinas.training.benchmark import choose
+
+    write_architectures(choose(space(job.params.space), job.params.networks, job.params.seed), job.output[0])
+
+
+def train_chunk(job: Any) -> None:
+    """Train a share of the networks."""
+    from epsinas.training.fit import Schedule, prepare, split, train_networks
+
+    train = job.params.train
+    number, total = int(job.wildcards.chunk), int(job.wildcards.chunks)
+    networks = read_architectures(job.input.networks).query("index == trained")[number - 1 :: total]
+    images = read_images(job.input.images)
+    positions = split(images.labels, **train["split"], rng=np.random.default_rng(job.params.seed))
+    with _progress(len(networks) * len(train["seeds"]), "training") as bar:
+        outcomes = train_networks(
+            space(train["space"], **train["skeleton"]),
+            networks,
+            prepare(images.images, images.labels, positions),
+            Schedule(**train["schedule"]),
+            train["seeds"],
+            bar.update,
+        )
+    write_table(outcomes, job.output[0], TRAINING)
+
+
+def gather_training(job: Any) -> None:
+    """Make the table of performances of what was trained."""
+    from epsinas.training.benchmark import performance_table
+
+    outcomes = pd.concat([read_table(path, TRAINING) for path in job.input.chunks])
+    networks = read_architectures(job.input.networks)
+    write_performance(performance_table(networks, outcomes, job.params.dataset, job.params.epochs), job.output[0])
+
+
+def describe_networks(job: Any) -> None:
+    """Count every network's parameters and operations, and find networks that are equal."""
+    name, sources = job.wildcards.space, job.params.sources
+    family = FAMILIES[SPACES[name].family]
+    shapes = {dataset: family.data_shape(path) for dataset, path in sources.items()}
+    described = describe(space(name, **job.params.skeleton), read_architectures(job.input.networks), shapes)
+    write_architectures(described, job.output[0])
+
+
+def choose_weights(job: Any) -> None:
+    """Choose the two constant weights for a data set."""
+    from epsinas.weights import choose_weights as choose
+
+    params, wildcards = job.params, job.wildcards
+    family = FAMILIES[SPACES[wildcards.space].family]
+    section = params.section
+    inputs, size = section[family.inputs_key], section["batch_size"]
+    (batch,) = family.draws(job.input[0], wildcards.dataset, inputs, size, [0], params.seed, section)
+    named = space(wildcards.space, **section["skeleton"])
+    table = choose(named, batch, np.random.default_rng(params.seed), precision=params.precision)
+    write_csv(table, job.output[0])
+
+
+def score_chunk(job: Any) -> None:
+    """Score a share of a run's networks on all of its batches."""
+    from epsinas.weights import chosen_pair
+
+    params, one = job.params.job, Run.of(job.wildcards)
+    metric, section, seed = find_metric(params["metric"]), params["section"], params["seed"]
+    settings = params["settings"]
+    if settings is None:
+        chosen = chosen_pair(pd.read_csv(job.input.weights[0]))
+        settings = metric.settings[one.settings]({"weights": chosen})
+    named = space(one.space, **params["skeleton"])
+    draws = range(one.draws)
+    batches = FAMILIES[named.family].draws(job.input.source, one.dataset, one.inputs, one.size, draws, seed, section)
+    conditions = [
+        Conditions(named, batch, one.precision, zeros=section["zeros"], seed=seed, draw=draw)
+        for draw, batch in zip(draws, batches, strict=True)
+    ]
+    networks = part(read_architectures(job.input.networks), one, job.wildcards.part, metric, seed)
+    if RANDOM_WEIGHTS in metric.needs:
+        _prepare_torch(job.threads)
+    with _progress(len(networks), "network") as bar:
+        scores = score_networks(metric, settings, conditions, networks, bar.update)
+    write_scores(scores, job.output[0])
+
+
+def gather_scores(job: Any) -> None:
+    """Give every network of a run its score."""
+    one, metric = Run.of(job.wildcards), find_metric(job.params.metric)
+    scores = pd.concat([read_scores(path) for path in job.input.parts])
+    networks = read_architectures(job.input.networks)
+    write_scores(gather(networks, one, scores, metric, job.params.seed), job.output[0])
+
+
+def make_table(job: Any) -> None:
+    """Make the table of a page."""
+    results = _results(job)
+    made = results.page.table(results) if results.page.table else None
+    if results.page.with_draws and made is not None:
+        made, draws = made
+        write_csv(draws, job.output.draws)
+    write_csv(made, job.output.table)
+
+
+def make_figure(job: Any) -> None:
+    """Draw the figure of a page."""
+    from epsinas.paper.drawing import save
+
+    results = _results(job)
+    if results.page.figure:
+        save(results.page.figure(results), job.output)
+
+
+def write_ledger(job: Any) -> None:
+    """Compare the tables of the paper with what it prints."""
+    from epsinas.paper.ledger import ledger
+
+    tables = {name: pd.read_csv(path) for name, path in zip(job.params.pages, job.input, strict=True)}
+    write_csv(ledger(tables), job.output[0])
+
+
+def count_verdicts(job: Any) -> str:
+    """Count the ledger's verdicts, and show them when everything else is done."""
+    from epsinas.paper.ledger import count_verdicts as count
+
+    counts = count(pd.read_csv(job.input.ledger))
+    write_csv(counts, job.output[0])
+    return counts.to_string(index=False)
+
+
+def write_provenance(job: Any) -> None:
+    """Say what the run used and what it cost."""
+    from epsinas.study.provenance import describe_run
+
+    _write_json(describe_run(Path(job.output[0]).parent, job.params.config), job.output[0])
+
+
+def _results(job: Any) -> Results:
+    page: Page = PAGES[job.wildcards.page]
+    return Results(Plan(Study(job.params.study)), page)
+
+
+def _prepare_torch(threads: int) -> None:
+    import torch
+
+    from epsinas.engines.images.full_width import keep_freed_memory
+
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+
+
+def _progress(total: int, unit: str) -> Any:
+    return tqdm(total=total, unit=unit, file=sys.stderr, mininterval=10)
+
+
+def _write_json(record: Any, path: str) -> None:
+    Path(path).write_text(json.dumps(record, indent=1) + "\n")
+
+
+STAGES: dict[str, Callable[[Any], str | None]] = {
+    function.__name__: function
+    for function in (
+        retrieve,
+        check_images,
+        sample_networks,
+        choose_networks,
+        train_chunk,
+        gather_training,
+        describe_networks,
+        choose_weights,
+        score_chunk,
+        gather_scores,
+        make_table,
+        make_figure,
+        write_ledger,
+        count_verdicts,
+        write_provenance,
+    )
+}
+"""By the name of the rule."""
+STAGES["make_table_of_draws"] = make_table

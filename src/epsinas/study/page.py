@@ -1,0 +1,76 @@
+"""What a page is: a table or a figure of the paper or of this project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from epsinas.registry import Registry
+from epsinas.spaces.base import Space
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from epsinas.study.plan import Plan, Run
+    from epsinas.study.results import Results
+
+
+@dataclass(frozen=True)
+class Request:
+    """The files that a page is made of.
+
+    Attributes:
+        runs: whose scores.
+        networks: search spaces, whose networks' description.
+        data: retrieved files, such as `nas-bench-201.performance.parquet`.
+        weights: (space, data set) for which weights are chosen.
+    """
+
+    runs: tuple[Run, ...] = ()
+    networks: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    weights: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The search spaces that the page is about."""
+        named = [run.space for run in self.runs] + [*self.networks] + [space for space, _ in self.weights]
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True)
+class Page:
+    """A table, a figure, or both.
+
+    Attributes:
+        name: of its files.
+        title: one line that says what it shows.
+        request: what it is made of in a study, None where the study does not have it.
+        table: makes the table of what was requested; if `with_draws`, and a table of every draw by itself.
+        figure: draws the figure, of the table if there is one, and otherwise of what was requested.
+        number: of the table in the paper, for the ledger.
+        cells: gives what the ledger compares, of the table: dictionaries with `block`, `row` and `column` as in the record
+            of published numbers, and `reproduced`, `interval_low`, `interval_high`, `note` or a `verdict`.
+        with_draws: whether there is a table of draws.
+        options: what the page adds to the section of a search space in a study: JSON schemas by dotted key.
+        admits: which search spaces' sections have the options.
+        memory: megabytes that its jobs take.
+    """
+
+    name: str
+    title: str
+    request: Callable[[Plan], Request | None]
+    table: Callable[[Results], Any] | None = None
+    figure: Callable[[Results], Figure] | None = None
+    number: int | None = None
+    cells: Callable[[pd.DataFrame], Iterator[dict[str, Any]]] | None = None
+    with_draws: bool = False
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    admits: Callable[[type[Space]], bool] = field(default=lambda space: True)
+    memory: int = 2000
+
+
+PAGES: Registry[Page] = Registry("page", "epsinas.pages", "PAGE")

@@ -1,0 +1,96 @@
+"""A study's files, read."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from epsinas.evaluation.runs import Evaluated
+from epsinas.files.tables import (
+    read_architectures,
+    read_performance,
+    read_published_scores,
+    read_scores,
+    read_training_cost,
+)
+from epsinas.study.config import Section
+from epsinas.study.networks import first_draw
+from epsinas.study.page import Page
+from epsinas.study.plan import Plan, Run
+
+
+class Results:
+    """What a page is made of.
+
+    Args:
+        plan: of the study.
+        page: that is made.
+    """
+
+    def __init__(self, plan: Plan, page: Page):
+        self.plan, self.page = plan, page
+        self.request = page.request(plan)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that the page requested."""
+        return self.request.runs if self.request else ()
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self.plan.study.seed
+
+    @property
+    def compares(self) -> bool:
+        """Whether the study is compared with the paper."""
+        return self.plan.study.config["ledger"]
+
+    def section(self, space: str) -> Section:
+        """What the study says of a search space."""
+        return self.plan.sections[space]
+
+    def rng(self) -> np.random.Generator:
+        """Return a generator at the beginning of the page's random numbers."""
+        return np.random.default_rng(self.seed)
+
+    def scores(self, run: Run) -> pd.DataFrame:
+        """Return the scores of a run, with what identifies it."""
+        return read_scores(self.plan.scores(run))
+
+    def first_scores(self, run: Run) -> pd.Series:
+        """Return the scores of a run with one setting, on the first batch, by index; higher is better."""
+        return self.plan.metric(run).sign * first_draw(self.scores(run))
+
+    def evaluated(self, run: Run) -> Evaluated:
+        """Return a run with what its scores are compared with."""
+        rows = self.section(run.space)["performance"]
+        return Evaluated(self.plan.metric(run), self.scores(run), self.performance(run.space), **rows)
+
+    @cache  # noqa: B019 (the object lives as long as a job)
+    def networks(self, space: str) -> pd.DataFrame:
+        """Return the networks of a space; see `epsinas.study.networks.describe`."""
+        return read_architectures(self.plan.networks(space))
+
+    @cache  # noqa: B019
+    def performance(self, space: str) -> pd.DataFrame:
+        """Return what the networks of a space reach when they are trained."""
+        return read_performance(self.plan.data(f"{space}.performance.parquet"))
+
+    def training_cost(self, space: str) -> pd.Series:
+        """Return the seconds of training by index."""
+        return read_training_cost(self.plan.data(f"{space}.training-cost.parquet")).set_index("index")["seconds"]
+
+    def published_scores(self, space: str) -> pd.DataFrame:
+        """Return the scores that others published for their metrics."""
+        return read_published_scores(self.plan.data(f"{space}.published-scores.parquet"))
+
+    def chosen_weights(self, space: str, dataset: str) -> pd.DataFrame:
+        """Return all windows of weights that were tried for a data set; see `epsinas.weights.choose_weights`."""
+        return pd.read_csv(self.plan.weights(space, dataset))
+
+    def table(self, draws: bool = False) -> pd.DataFrame:
+        """Return the page's own table, or that of its draws."""
+        return pd.read_csv(self.plan.table(self.page, draws))

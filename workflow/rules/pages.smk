@@ -1,0 +1,55 @@
+# Scores and performances to pages: one rule makes all tables, one all figures.
+
+
+rule make_table:
+    input:
+        lambda wildcards: PLAN.files(REQUESTS[wildcards.page]),
+    output:
+        table=f"{RESULTS}/tables/{{page}}.csv",
+    log:
+        f"{LOGS}/make_table/{{page}}.log",
+    benchmark:
+        f"{TIMES}/make_table/{{page}}.tsv"
+    wildcard_constraints:
+        page=either(page.name for page in TABLES if not page.with_draws),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
+    params:
+        study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
+    script:
+        STAGE
+
+
+use rule make_table as make_table_of_draws with:
+    output:
+        table=f"{RESULTS}/tables/{{page}}.csv",
+        draws=f"{RESULTS}/tables/{{page}}.draws.csv",
+    log:
+        f"{LOGS}/make_table_of_draws/{{page}}.log",
+    benchmark:
+        f"{TIMES}/make_table/{{page}}.tsv"
+    wildcard_constraints:
+        page=either(page.name for page in TABLES if page.with_draws),
+
+
+rule make_figure:
+    input:
+        lambda wildcards: PLAN.figure_input(PAGES[wildcards.page]),
+    output:
+        expand(f"{PLAN.figures}/{{{{page}}}}.{{suffix}}", suffix=["svg", "pdf"]),
+    log:
+        f"{LOGS}/make_figure/{{page}}.log",
+    benchmark:
+        f"{TIMES}/make_figure/{{page}}.tsv"
+    wildcard_constraints:
+        page=either(page.name for page in FIGURES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
+    params:
+        study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
+    script:
+        STAGE
