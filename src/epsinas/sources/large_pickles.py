@@ -337,7 +337,7 @@ class _Reader:
         memo, marked = self._find_entries()
         self._closing = b"u" if marked else b""
         end = self._file.tell()
-        self._head = os.pread(self._file.fileno(), end - begin, begin)
+        self._head = self._bytes(begin, end)
         if memo is None:
             return self._load(self._head)
         self._memos, self._starts = [memo], [end]
@@ -371,6 +371,14 @@ class _Reader:
                 return memo, marked
             last.append((opcode.name, argument))
         return None, False
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Return a part of the file, which stands where it stood before."""
+        before = self._file.tell()
+        self._file.seek(start)
+        content = self._file.read(end - start)
+        self._file.seek(before)
+        return content
 
     def _opcodes(self) -> Iterator[tuple[Any, Any, int]]:
         """Yield opcode, argument and position from where the file stands, with a limit."""
@@ -446,7 +454,7 @@ class _Reader:
             start = self._starts[entry]
             # The entry that is being read now has no end yet, and may refer to itself through a copy of its own.
             end = self._starts[entry + 1] if entry + 1 < len(self._starts) else start + LARGEST
-            block = np.frombuffer(os.pread(self._file.fileno(), end - start + 8, start), dtype=np.uint8)
+            block = np.frombuffer(self._bytes(start, end + 8), dtype=np.uint8)
             content = self._cut(block, 0, self._memos[entry], whole=True)[1]
         unpickler = _EntryUnpickler(content, self._shared)
         unpickler.load()
@@ -457,7 +465,7 @@ class _Reader:
         start, before, after = self._starts[-1], self._memos[0], self._memos[-1]
         self._file.seek(start)
         opcodes = list(self._opcodes())
-        content = os.pread(self._file.fileno(), self._file.tell() - start, start)
+        content = self._bytes(start, self._file.tell())
         ends = [at for _, _, at in opcodes[1:]] + [start + len(content)]
         try:
             return b"".join(
