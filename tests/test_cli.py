@@ -1,5 +1,6 @@
 import csv
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from epsinas import NasBench101, NasBench201, __version__, score_architectures
-from epsinas.cli import main
-from epsinas.spaces import SPACES
+from epsinas.cli import main, usable_cores
+from epsinas.metrics.base import LABELS, METRICS, Metric, scored
 
 # The fourth is disconnected; the fifth has no score in single precision only.
 ARCHITECTURES = [
@@ -138,11 +139,11 @@ def test_architectures_come_from_standard_input(capsys, arguments, monkeypatch):
     assert capsys.readouterr().out == expected
 
 
-def test_all_is_the_whole_space_in_order(capsys, arguments, images, monkeypatch):
+def test_all_is_the_whole_space_in_order(capsys, arguments, images):
     # One cell for each stage instead of five, and images of 4x4, to be quick.
-    monkeypatch.setitem(SPACES, "nas-bench-201", lambda: NasBench201(channels=1, cells=1))
     np.save(arguments["--images"][0], images[:4, :, :4, :4])
-    assert main(command(arguments | {"--architectures": ["all"]})) == 0
+    small = {"--architectures": ["all"], "--channels": ["1"], "--cells": ["1"]}
+    assert main(command(arguments | small)) == 0
     _, *body = rows(capsys.readouterr().out)
     assert [architecture for architecture, _ in body] == list(NasBench201().architectures())
     assert sum(score != "" for _, score in body) > 5_000
@@ -212,7 +213,6 @@ NAN[1, 0, 0, 0] = np.nan
         (np.zeros((3, 4, 4), np.float32), "found shape (3, 4, 4), expected (images, channels, height, width)"),
         (np.zeros((2, 3, 4, 4), np.float64), "found float64, expected an array of float32"),
         (np.zeros((2, 3, 4, 4), np.uint8), "found uint8, expected an array of float32"),
-        (np.zeros((2, 1, 4, 4), np.float32), "found 1 channels, expected 3"),
         (np.zeros((2, 4, 4, 3), np.float32), "found 4x3 pixels, expected multiples of 4"),
         (NAN, "image 1 has entries that are not finite (NaN or infinite)"),
     ],
@@ -300,7 +300,7 @@ def test_a_full_disk_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
 
 
 def test_an_interruption_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("epsinas.scoring.score_with_errors", interrupted)
@@ -310,12 +310,105 @@ def test_an_interruption_leaves_no_output(capsys, arguments, tmp_path, monkeypat
     assert not output.exists()
 
 
+def test_grey_images_are_scored_like_those_that_weights_are_chosen_for(capsys, arguments, images):
+    np.save(arguments["--images"][0], images[:, :1])
+    assert main(command(arguments)) == 0
+    assert any(score for _, score in rows(capsys.readouterr().out)[1:])
+    chosen = ["weights", "nas-bench-201", "--images", *arguments["--images"], "--networks", "5", "--channels", "2"]
+    assert main([*chosen, "--cells", "1"]) in (0, 2)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(capsys, arguments, tmp_path):
+    main(command(arguments))
+    expected = capsys.readouterr().out
+    (tmp_path / "architectures.txt").write_text("\ufeff" + "\n".join(ARCHITECTURES), encoding="utf-8")
+    assert main(command(arguments)) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_the_published_weights_are_the_usual_ones(capsys, arguments):
+    main(command(arguments))
+    expected = capsys.readouterr().out
+    del arguments["--weights"]
+    assert main(command(arguments)) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", "-1"], "--seed: found -1, expected 0 or more"),
+        (["--networks", "0"], "--networks: found 0, expected 1 or more"),
+        (["--cells", "0"], "--cells: found 0, expected 1 or more"),
+        (["--output", "."], "--output: found '.', expected the name of a file"),
+    ],
+)
+def test_mistakes_in_the_choice_of_weights(capsys, arguments, words, message):
+    assert main(["weights", "nas-bench-201", "--images", *arguments["--images"], *words]) == 2
+    assert capsys.readouterr().err == f"epsinas: {message}\n"
+
+
+def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert usable_cores() == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
+
+
+def test_a_metric_of_ones_own(capsys, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (tmp_path / "my_metric.py").write_text("def weights(network, batch):\n    return len(list(network.parameters()))\n")
+    del arguments["--weights"]
+    own = {"--metric": ["my_metric:weights"], "--channels": ["2"], "--cells": ["1"]}
+    assert main(command(arguments | own)) == 0
+    found = [float(score) for _, score in rows(capsys.readouterr().out)[1:]]
+    # The third network has no convolution in its cells.
+    assert found[2] == min(found)
+    arguments["--weights"] = ["1e-3", "1"]
+    assert refused(capsys, arguments | own) == "weights: found a pair, expected none for the metric weights"
+
+
+def test_labels(capsys, arguments, tmp_path):
+    def classes(subject, setting):
+        return scored(float(subject.labels.max()))
+
+    METRICS.register(Metric("classes", "Classes", "a test", classes, needs=(LABELS,)))
+    try:
+        del arguments["--weights"]
+        own = arguments | {"--metric": ["classes"]}
+        assert refused(capsys, own) == "--labels: found none, expected LABELS.npy; the metric classes needs them"
+        path = tmp_path / "labels.npy"
+        np.save(path, np.arange(12))
+        assert main(command(own | {"--labels": [str(path)]})) == 0
+        assert {score for _, score in rows(capsys.readouterr().out)[1:]} == {"11.0"}
+        np.save(path, np.arange(11))
+        message = "labels: found int64 of shape (11,), expected integers of shape (12,), one for each image"
+        assert refused(capsys, own | {"--labels": [str(path)]}) == message
+    finally:
+        METRICS.unregister("classes")
+
+
 def test_help_mentions_every_option(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["score", "nas-bench-201", "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for option in ("architectures", "images", "weights", "engine", "precision", "zeros", "jobs", "output"):
+    for option in (
+        "architectures",
+        "images",
+        "weights",
+        "engine",
+        "precision",
+        "zeros",
+        "jobs",
+        "output",
+        "metric",
+        "labels",
+        "seed",
+        "channels",
+    ):
         assert f"--{option}" in text
 
 
@@ -363,7 +456,7 @@ def test_a_bad_cell_of_nas_bench_101_is_named_with_its_line(capsys, cells, tmp_p
 
 
 def test_all_is_the_whole_space_of_nas_bench_101(capsys, cells, monkeypatch):
-    monkeypatch.setattr(SPACES["nas-bench-101"], "architectures", lambda space: iter(CELLS[::-1]))
+    monkeypatch.setattr(NasBench101, "architectures", lambda space: iter(CELLS[::-1]))
     cells[cells.index("--architectures") + 1] = "all"
     assert main(cells) == 0
     assert [architecture for architecture, _ in rows(capsys.readouterr().out)[1:]] == CELLS[::-1]

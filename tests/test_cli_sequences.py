@@ -144,7 +144,7 @@ def test_a_bad_array_is_refused(capsys, arguments, option, array, message):
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("--architectures", "no such file, expected one recipe's JSON a line, or -"),
+        ("--architectures", "no such file, expected one architecture a line, or -"),
         ("--tokens", "no such file, expected tokens (time, batch) (.npy)"),
         ("--embedding", "no such file, expected an embedding (vocabulary, units) (.npy)"),
     ],

@@ -6,11 +6,15 @@ import torch
 from torch import nn
 
 from epsinas import epsilon, score, score_architectures
+from epsinas.engines.base import engine
+from epsinas.engines.images.batches import check_batch
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.engines.images.initialisers import constant
 from epsinas.errors import InputError
-from epsinas.scoring import check_batch, check_weights, distinct, engine, score_pairs
+from epsinas.metrics.epsilon import METRIC, check_weights, pair_setting
+from epsinas.scoring import distinct
 from epsinas.spaces import NasBench201
+from tests.subjects import Given
 
 WEIGHTS = (1e-2, 1.0)
 SPACE = NasBench201(channels=2, cells=1, classes=1)
@@ -261,25 +265,18 @@ def test_several_pairs_at_once_equal_one_at_a_time(batch):
 
 
 def test_every_weight_is_evaluated_once_and_none_after_a_constant_output():
-    class Recorder:
-        estimates_rounding = True
-
-        def __init__(self):
-            self.weights = []
-
-        def outputs(self, architecture, weight):
-            self.weights.append(weight)
-            return np.zeros(3) if weight == 0.1 else np.array([0, weight, 1.0])
-
-    network = Recorder()
-    scores = score_pairs(network, "any", [(0.1, 0.5), (0.2, 0.5), (0.1, 0.2), (0.2, 0.7)])
-    assert network.weights == [0.1, 0.2, 0.5, 0.7]
+    outputs = {weight: np.array([0, weight, 1.0]) for weight in (0.2, 0.5, 0.7)} | {0.1: np.ones(3)}
+    pairs = [pair_setting(pair) for pair in [(0.1, 0.5), (0.2, 0.5), (0.1, 0.2), (0.2, 0.7)]]
+    network = Given(outputs)
+    scores = [METRIC.score(network, pair) for pair in pairs]
+    # The reason of no score asks once more for outputs that are there.
+    assert network.asked == [0.1, 0.2, 0.5, 0.7]
     # Normalised 0 w 1: |0.2 - 0.5| and 0 over 0.2 1 0.5 1.
     expected = [np.nan, 0.15 / 0.675, np.nan, 0.25 / 0.725]
     assert [found.score for found in scores] == pytest.approx(expected, nan_ok=True)
     assert [found.error for found in scores[::2]] == [np.inf, np.inf]
-    network.estimates_rounding = False
-    assert all(np.isnan(found.error) for found in score_pairs(network, "any", [(0.1, 0.5), (0.2, 0.5)]))
+    without = Given(outputs, estimates_rounding=False)
+    assert all(np.isnan(METRIC.score(without, pair).error) for pair in pairs)
 
 
 def test_zeros_are_passed_on(batch):

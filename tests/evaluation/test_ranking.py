@@ -222,13 +222,13 @@ def test_bootstrap_without_networks_is_nan():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"draws": 0}, "draws: found 0, expected at least 1"),
+        ({"resamples": 0}, "resamples: found 0, expected at least 1"),
         ({"confidence": 95}, "confidence: found 95, expected a number between 0 and 1"),
         ({"performance": [1.0]}, "performance: found 1 values, expected one for each of 2 networks"),
     ],
 )
 def test_bootstrap_bad_input(arguments: dict, message: str):
-    usual = {"scores": [1.0, 2.0], "performance": [1.0, 2.0], "draws": 5, "rng": np.random.default_rng(0)}
+    usual = {"scores": [1.0, 2.0], "performance": [1.0, 2.0], "resamples": 5, "rng": np.random.default_rng(0)}
     with pytest.raises(InputError) as raised:
         bootstrap(**usual | arguments)
     assert str(raised.value) == message

@@ -4,9 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from epsinas.engines.base import Deviations
 from epsinas.errors import InputError
+from epsinas.metrics.base import LIMIT
 from epsinas.metrics.epsilon import epsilon
-from epsinas.metrics.rounding import LIMIT, ROUNDINGS, Deviations, score
+from epsinas.metrics.rounding import ROUNDINGS
+from tests.subjects import score_outputs as score
 
 VECTORS = arrays(np.float64, 12, elements=st.floats(-1, 1, width=16))
 rng = np.random.default_rng(0)

@@ -4,7 +4,8 @@ import pytest
 
 from epsinas import InputError
 from epsinas.evaluation.ranking import SIX
-from epsinas.paper.ledger import VERDICTS, ledger, summarise, verdict, with_published_shares
+from epsinas.paper.cells import with_published_shares
+from epsinas.paper.ledger import VERDICTS, count_verdicts, ledger, verdict
 from epsinas.paper.published import read_published
 
 NAN = float("nan")
@@ -71,10 +72,10 @@ def test_every_published_number_has_one_row():
 
 def test_table_1():
     # Published: 0.87 0.55 0.70 0.40 67.39 59.
-    identity = {"metric": "epsilon", "dataset": "cifar10", "precision": "single"}
+    identity = {"space": "nas-bench-201", "metric": "epsilon", "dataset": "cifar10", "precision": "single"}
     shown = identity | six([0.871, 0.60, 0.70, 0.40, 67.0, 59.0], 0.04)
     other = identity | six([0.44] * 6) | {"precision": "extended"}
-    tables = {1: pd.DataFrame([shown, other])}
+    tables = {"table1": pd.DataFrame([shown, other])}
     epsilon = entries(tables, 1, "CIFAR-10", "epsilon")
     assert epsilon["verdict"].tolist() == ["reproduced", "differs", "reproduced", "reproduced", "differs", "reproduced"]
     assert epsilon.loc["spearman_top10", ["reproduced", "interval_low", "interval_high"]].tolist() == pytest.approx(
@@ -95,6 +96,7 @@ def test_table_2():
                 "method": "epsilon",
                 "runs": 500,
                 "cost_hours": 0.002,
+                "cost_measured": True,
                 "cost_origin": "measured: here",
                 "cifar10_valid_mean": NAN,
                 "cifar10_valid_sd": NAN,
@@ -107,7 +109,7 @@ def test_table_2():
             {"block": "State-of-the-art", "method": "BOHB", "runs": 0, "cifar10_test_mean": 93.92, "origin": "quoted"},
         ]
     )
-    found = entries({2: rows}, 2, "Trainless (N=1000)", "epsilon")
+    found = entries({"table2": rows}, 2, "Trainless (N=1000)", "epsilon")
     # 93.86 is published: outside of 93.79 +- 1.96 * 0.54 * sqrt(2 / 500) = 93.79 +- 0.0669.
     assert found.loc["cifar10_test", "verdict"] == "differs"
     assert found.loc["cifar10_test", "interval_high"] == pytest.approx(93.8569, abs=1e-4)
@@ -115,7 +117,7 @@ def test_table_2():
     valid = found.loc["cifar10_valid"]
     assert (valid["verdict"], valid["note"]) == ("not run", "not in the data source")
     assert "depends on the machine" in found.loc["cost_hours", "note"]
-    bohb = entries({2: rows}, 2, "State-of-the-art", "BOHB")
+    bohb = entries({"table2": rows}, 2, "State-of-the-art", "BOHB")
     # Quoted where the table has the column; it has only CIFAR-10's.
     assert bohb["verdict"][bohb["verdict"] == "quoted"].index.tolist() == [
         "cost_hours",
@@ -126,12 +128,19 @@ def test_table_2():
 
 
 def test_table_6_counts_are_exact():
-    row = {"dataset": "cifar10", "precision": "single", "weight_low": 1e-7, "weight_high": 1.0, "networks": 5000}
+    row = {
+        "space": "nas-bench-201",
+        "dataset": "cifar10",
+        "precision": "single",
+        "weight_low": 1e-7,
+        "weight_high": 1.0,
+        "networks": 5000,
+    }
     row |= {"archs": 2958, "median_score": 0.4} | six([0.87, 0.59, 0.70, 0.43, 65.88, 45.0])
-    found = entries({6: pd.DataFrame([row])}, 6, "CIFAR-10", "1e-07,1")
+    found = entries({"table6": pd.DataFrame([row])}, 6, "CIFAR-10", "1e-07,1")
     assert found["verdict"].tolist() == ["differs", *["reproduced"] * 6]
     assert found["note"].tolist() == ["of 5000 networks"] + [""] * 6
-    tiny = entries({6: pd.DataFrame([row | {"median_score": 1.5e-7}])}, 6, "CIFAR-10", "1e-07,1")
+    tiny = entries({"table6": pd.DataFrame([row | {"median_score": 1.5e-7}])}, 6, "CIFAR-10", "1e-07,1")
     assert tiny["note"].iloc[1].startswith("the median score, 1.5e-07, is within 100 roundings of single precision")
 
 
@@ -139,7 +148,7 @@ def test_table_8():
     row = {"space": "nas-bench-201", "dataset": "cifar10", "networks": 100}
     row |= {"automatic_low": 1e-3, "automatic_high": 1.0}
     row |= {"automatic_archs": 96, "published_archs": 59}
-    tables = {8: pd.DataFrame([row])}
+    tables = {"table8": pd.DataFrame([row])}
     found = entries(tables, 8, "NAS-Bench-201", "CIFAR-10")
     assert found["verdict"].to_dict() == {"weight_low": "differs", "weight_high": "reproduced"}
     assert "96 of 100 random networks have a score, 59 under the published pair" in found["note"].iloc[0]
@@ -157,20 +166,20 @@ def test_table_9_on_a_sample():
     row = {"dataset": "cifar10", "initialisation": "kaiming_uniform", "draws": 3, "networks": 1000, "archs": 978}
     row |= sampled([0.08, 0.1, 0.06, 0.07, 27.0, 12.0], 0.03, 0.04)
     row |= {"paper": 0.32, "notebook": 0.07, "supports": "notebook"}
-    found = entries({9: pd.DataFrame([row])}, 9, "CIFAR-10", "Kaiming uniform")
+    found = entries({"table9": pd.DataFrame([row])}, 9, "CIFAR-10", "Kaiming uniform")
     assert found.loc["spearman_global", "verdict"] == "differs"
     assert found.loc["spearman_global", "note"].endswith("the released notebook has 0.07; nearer to the notebook")
     assert found.loc["kendall_top10", "verdict"] == "reproduced"
     assert found.loc["kendall_top10", ["interval_low", "interval_high"]].tolist() == pytest.approx([0.02, 0.12])
     assert found.loc[["archs", "top64_top5"], "verdict"].tolist() == ["not run", "not run"]
-    whole = entries({9: pd.DataFrame([row | {"networks": 15625}])}, 9, "CIFAR-10", "Kaiming uniform")
+    whole = entries({"table9": pd.DataFrame([row | {"networks": 15625}])}, 9, "CIFAR-10", "Kaiming uniform")
     assert whole.loc["kendall_top10", ["interval_low", "interval_high"]].tolist() == pytest.approx([0.04, 0.10])
 
 
 def test_table_11():
-    row = {"dataset": "cifar10", "inputs": "random_uniform_positive", "precision": "single"}
+    row = {"dataset": "cifar10", "inputs": "random_uniform_positive", "precision": "single", "space": "nas-bench-201"}
     row |= six([0.61, 0.17, 0.43, 0.16, 16.22, 3.0])
-    found = entries({11: pd.DataFrame([row])}, 11, "CIFAR-10", "Random uniform (+)")
+    found = entries({"table11": pd.DataFrame([row])}, 11, "CIFAR-10", "Random uniform (+)")
     assert found["verdict"].tolist() == [*["reproduced"] * 5, "differs"]
 
 
@@ -178,14 +187,14 @@ def test_table_4_joins_the_intervals_over_batches_and_networks():
     # Published: -0.34 -0.12 -0.23 -0.08 24.87 11.
     row = sampled([-0.295, -0.5, -0.2, -0.1, 20.0, 5.0], 0.03, 0.04, networks=344, archs=300, scored=320)
     table = pd.DataFrame([row | {"metric": "epsilon", "dataset": "ptb", "precision": "single"}])
-    found = entries({4: table}, 4, "PTB", "epsilon")
+    found = entries({"table4": table}, 4, "PTB", "epsilon")
     assert found["verdict"].tolist() == ["reproduced", "differs", "reproduced", "reproduced", "differs", "not run"]
     # 0.03 and 0.04 make 0.05.
     assert found.loc["spearman_global", ["interval_low", "interval_high"]].tolist() == pytest.approx([-0.345, -0.245])
     assert found.loc["spearman_global", "note"].startswith("over 300 of 344 networks")
-    limited = entries({4: table.assign(rounding_limited=309)}, 4, "PTB", "epsilon")
+    limited = entries({"table4": table.assign(rounding_limited=309)}, 4, "PTB", "epsilon")
     assert "rounding limits 309 of 320 scores" in limited.loc["spearman_global", "note"]
-    assert entries({4: table}, 4, "PTB", "synflow")["verdict"].unique().tolist() == ["not run"]
+    assert entries({"table4": table}, 4, "PTB", "synflow")["verdict"].unique().tolist() == ["not run"]
 
 
 @pytest.mark.parametrize(("number", "networks", "counted"), [(5, 5000, True), (5, 500, False)])
@@ -193,7 +202,7 @@ def test_counts_of_a_sample_are_compared_as_shares(number, networks, counted):
     # Published for (1e-4, 1): 2120 of 5,000 networks.
     row = sampled([0.6] * 6, 0.1, 0.1, networks=networks, archs=networks // 2, scored=round(0.424 * networks))
     table = pd.DataFrame([row | {"weight_low": 1e-4, "weight_high": 1.0, "dataset": "cifar10", "precision": "single"}])
-    found = entries({number: table}, number, "CIFAR-10", "0.0001,1")
+    found = entries({f"table{number}": table}, number, "CIFAR-10", "0.0001,1")
     assert found.loc["archs", "verdict"] == "reproduced"
     assert found.loc["archs", "reproduced"] == pytest.approx(2120)
     assert found.loc["archs", "note"].startswith(f"42.4% of {networks:,} networks, as a number of 5,000")
@@ -214,22 +223,22 @@ def test_printed_shares_stand_beside_those_of_the_run():
 def test_table_3_7_and_10():
     row = sampled([0.62, 0.12, 0.44, 0.08, 40.33, 10.0], 0.0, 0.0, networks=344, archs=300, scored=344)
     row |= {"metric": "epsilon", "precision": "single", "weight_low": 1e-7, "weight_high": 1e-6}
-    third = entries({3: pd.DataFrame([row | {"dataset": "cifar10"}])}, 3, "CIFAR-10", "epsilon")
+    third = entries({"table3": pd.DataFrame([row | {"dataset": "cifar10"}])}, 3, "CIFAR-10", "epsilon")
     assert third["verdict"].tolist() == ["reproduced"] * 5 + ["not run"]
-    seventh = entries({7: pd.DataFrame([row | {"dataset": "ptb"}])}, 7, "PTB", "1e-07,1e-06")
+    seventh = entries({"table7": pd.DataFrame([row | {"dataset": "ptb"}])}, 7, "PTB", "1e-07,1e-06")
     assert seventh.loc["archs", "reproduced"] == 5000
     assert "training failed" in seventh.loc["archs", "note"]
     tenth = pd.DataFrame([row | {"dataset": "ptb", "inputs": "random_0.1"}])
-    assert entries({10: tenth}, 10, "PTB", "Random 0.1").loc["archs", "reproduced"] == 1000
+    assert entries({"table10": tenth}, 10, "PTB", "Random 0.1").loc["archs", "reproduced"] == 1000
 
 
 def test_summary_counts_verdicts():
     table = pd.DataFrame({"table": [1, 1, 2, 2, 2], "verdict": ["quoted", "differs", "reproduced", "quoted", "quoted"]})
-    counts = summarise(table)
+    counts = count_verdicts(table)
     assert counts.columns.tolist() == ["table", "numbers", *VERDICTS]
     assert counts.to_numpy().tolist() == [["1", 2, 0, 1, 0, 1], ["2", 3, 1, 0, 0, 2], ["all", 5, 1, 1, 0, 3]]
 
 
 def test_unknown_table():
-    with pytest.raises(InputError, match="ledger: found table 12, expected one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"):
-        ledger({12: pd.DataFrame()})
+    with pytest.raises(InputError, match="unknown page 'table12': expected one of coverage, "):
+        ledger({"table12": pd.DataFrame()})

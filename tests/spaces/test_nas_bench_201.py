@@ -181,7 +181,9 @@ def test_every_stage_has_its_number_of_cells_and_channels():
 def test_spaces_are_found_by_name():
     assert space("nas-bench-201", channels=4) == NasBench201(channels=4)
     assert SPACES["nas-bench-201"] is NasBench201
-    with pytest.raises(InputError, match=r"^unknown search space 'darts': expected one of nas-bench-201"):
+    with pytest.raises(
+        InputError, match=r"^unknown search space 'darts': expected one of nas-bench-101, nas-bench-201"
+    ):
         space("darts")
 
 

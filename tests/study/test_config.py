@@ -2,10 +2,9 @@ import pytest
 import yaml
 
 from epsinas import InputError
-from epsinas.study.config import read_study
+from epsinas.study.config import Study, read_study
 from tests.conftest import PROJECT
 
-SCHEMA = PROJECT / "workflow" / "schemas" / "study.schema.yaml"
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "workflow" / "studies").glob("*.yaml"))]
 
 
@@ -16,11 +15,11 @@ def minimal(**changes):
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_of_the_project_is_valid(path):
-    read_study(yaml.safe_load(path.read_text()), SCHEMA)
+    assert read_study(yaml.safe_load(path.read_text())).sections
 
 
 def test_defaults_are_filled_in_at_every_depth():
-    study = read_study(minimal(), SCHEMA)
+    study = read_study(minimal()).config
     assert study["seed"] == 0
     assert study["nas-bench-201"]["skeleton"] == {"channels": 16, "cells": 5, "classes": 10}
     assert study["nas-bench-201"]["zeros"] == "masked"
@@ -28,7 +27,7 @@ def test_defaults_are_filled_in_at_every_depth():
 
 def test_the_given_configuration_is_not_changed():
     config = minimal()
-    read_study(config, SCHEMA)
+    read_study(config)
     assert config == minimal()
 
 
@@ -36,21 +35,21 @@ def training(**changes):
     return {
         "dataset": "mine",
         "split": {"valid": 0.2, "test": 0.2},
-        "recipe": {"epochs": 2, "batch_size": 32, "learning_rate": 0.1},
+        "schedule": {"epochs": 2, "batch_size": 32, "learning_rate": 0.1},
         "seeds": [0],
     } | changes
 
 
 def test_training_study():
-    study = read_study(minimal(train=training()), SCHEMA)
-    assert study["train"]["recipe"]["momentum"] == 0.9
+    study = read_study(minimal(train=training())).config
+    assert study["train"]["schedule"]["momentum"] == 0.9
     assert study["train"]["networks"] is None
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"study": "s"}, "config: the study: key nas-bench-201 is missing"),
+        ({"study": "s"}, "config: the study: found no search space, expected one of nas-bench-101, "),
         (minimal(colour=1), "config: the study: found unknown key colour, expected only study,"),
         (minimal(section={"datasets": []}), r"config: nas-bench-201.datasets: \[\] should be non-empty"),
         (minimal(section={"weights": [1, 0.1]}), "weights: found 1 0.1, the larger one first; expected LOW < HIGH"),
@@ -61,15 +60,15 @@ def test_training_study():
             "config: nas-bench-201.datasets: found mine, expected only train.dataset, other",
         ),
         (
-            minimal(train=training(recipe={"epochs": 9, "batch_size": 32, "learning_rate": 0.1})),
-            "config: nas-bench-201.performance.epochs: found 2, expected train.recipe.epochs, 9",
+            minimal(train=training(schedule={"epochs": 9, "batch_size": 32, "learning_rate": 0.1})),
+            "config: nas-bench-201.performance.epochs: found 2, expected train.schedule.epochs, 9",
         ),
         (minimal(train=training(seeds=[0, 0])), r"config: train.seeds: \[0, 0\] has non-unique elements"),
     ],
 )
 def test_mistakes(config, message):
     with pytest.raises(InputError, match=message) as caught:
-        read_study(config, SCHEMA)
+        read_study(config)
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -87,35 +86,68 @@ def test_mistakes(config, message):
 )
 def test_tables_take_datasets_of_the_study(ablations, key):
     with pytest.raises(InputError, match=f"config: nas-bench-201.{key}: found other, expected only .*, mine"):
-        read_study(minimal(section={"ablations": ablations}), SCHEMA)
+        read_study(minimal(section={"ablations": ablations}))
 
 
 def test_defaults_of_sections_that_are_present():
-    section = read_study(minimal(section={"search": {}, "ablations": {"inputs": {}}}), SCHEMA)["nas-bench-201"]
+    section = read_study(minimal(section={"search": {}, "ablations": {"inputs": {}}})).config["nas-bench-201"]
     assert section["search"]["random_warm_up"] == "first"
     assert section["ablations"]["inputs"]["networks"] is None
     assert "selection" not in section
     assert "weights" not in section["ablations"]
 
 
-def test_other_spaces_need_no_performances():
-    study = read_study(minimal(**{"nas-bench-nlp": {"corpora": {"zipf": "train"}, "weights": [1e-5, 1e-3]}}), SCHEMA)
-    section = study["nas-bench-nlp"]
+def test_every_space_is_optional_and_needs_no_performances():
+    study = read_study({"study": "s", "nas-bench-nlp": {"corpora": {"zipf": "train"}}})
+    assert list(study.sections) == ["nas-bench-nlp"]
+    section = study.sections["nas-bench-nlp"]
     assert section["performance"] is None
+    assert section["weights"] == [1e-5, 1e-3]
     assert section["precisions"] == ["single", "double", "extended"]  # the default beside the reference
     assert (section["embedding"], section["steps"], section["resamples"]) == ("uniform_positive_1", 70, 0)
-    with pytest.raises(InputError, match=r"config: nas-bench-201.performance: found null, expected split and epochs"):
-        read_study(minimal(section={"performance": None}), SCHEMA)
+    assert section.datasets == ["zipf"]
+
+
+def test_a_training_needs_performances_of_its_own_space():
+    message = r"config: nas-bench-201\.performance\.epochs: found null, expected train.schedule.epochs, 2"
+    with pytest.raises(InputError, match=message):
+        read_study(minimal(section={"performance": None}, train=training()))
+    with pytest.raises(InputError, match=r"config: train\.space: found nas-bench-101, expected one of nas-bench-201"):
+        read_study(minimal(train=training(space="nas-bench-101")))
+
+
+def test_metrics_have_unique_names():
+    for names, message in (
+        (["epsilons"], "unknown metric 'epsilons': expected one of epsilon, random_pair"),
+        (["statistics:mean", "numpy:mean"], "nas-bench-201.metrics: found two metrics called mean"),
+        (["tests.subjects:nothing"], "metric tests.subjects:nothing: found NoneType, expected a function"),
+        (["no_such_module:mean"], "module no_such_module: cannot be imported"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_study(minimal(section={"metrics": names}))
+    study = read_study(minimal(section={"metrics": ["epsilon", "statistics:mean"]}))
+    assert list(study.sections["nas-bench-201"].metrics) == ["epsilon", "mean"]
+
+
+def test_a_module_that_cannot_be_imported():
+    with pytest.raises(InputError, match="module no_such_module: cannot be imported"):
+        read_study(minimal(modules=["no_such_module"]))
+
+
+def test_the_part_of_a_study_that_a_job_needs():
+    study = read_study(minimal(**{"nas-bench-101": {"datasets": ["a"]}}, train=training()))
+    part = study.extract(("nas-bench-201",))
+    assert set(part) == {"study", "seed", "ledger", "networks_per_job", "train", "nas-bench-201"}
+    assert Study(part).sections["nas-bench-201"].datasets == ["mine"]
 
 
 def test_mistakes_about_other_spaces():
     section = {"corpora": {"ptb": "train"}, "weights": [1e-5, 1e-3]}
     embeddings = {"ablations": {"embeddings": {"datasets": ["wikitext-2"]}}}
-    with pytest.raises(
-        InputError, match=r"embeddings\.datasets: found wikitext-2, expected only nas-bench-nlp.corpora"
-    ):
-        read_study(minimal(**{"nas-bench-nlp": section | embeddings}), SCHEMA)
+    message = r"embeddings\.datasets: found wikitext-2, expected only data sets of nas-bench-nlp, ptb"
+    with pytest.raises(InputError, match=message):
+        read_study(minimal(**{"nas-bench-nlp": section | embeddings}))
     with pytest.raises(InputError, match=r"weights: found 1\.0 1\.0, equal weights"):
-        read_study(minimal(**{"nas-bench-101": {"datasets": ["a"], "weights": [1.0, 1.0]}}), SCHEMA)
+        read_study(minimal(**{"nas-bench-101": {"datasets": ["a"], "weights": [1.0, 1.0]}}))
     with pytest.raises(InputError, match=r"config: nas-bench-nlp.corpora.ptb: 'all' is not one of"):
-        read_study(minimal(**{"nas-bench-nlp": section | {"corpora": {"ptb": "all"}}}), SCHEMA)
+        read_study(minimal(**{"nas-bench-nlp": section | {"corpora": {"ptb": "all"}}}))

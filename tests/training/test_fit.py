@@ -8,18 +8,14 @@ from epsinas import InputError, NasBench201
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.engines.images.initialisers import random
 from epsinas.training.fit import (
-    Recipe,
-    choose,
-    evaluate,
+    Schedule,
+    accuracies,
     fit,
     network_seed,
-    performance_table,
     prepare,
     split,
     train,
     train_networks,
-    trained_by,
-    weighted_identity,
 )
 
 TINY = NasBench201(channels=4, cells=1)
@@ -76,7 +72,7 @@ def test_images_are_normalised_by_the_training_split():
 def test_loss_falls(data):
     losses = []
     for epochs in (1, 10):
-        (outcome,) = train(TINY, CONVOLUTIONS, data, Recipe(epochs, batch_size=20), [0])
+        (outcome,) = train(TINY, CONVOLUTIONS, data, Schedule(epochs, batch_size=20), [0])
         losses.append(outcome.loss)
     assert losses[1] < 0.5 * losses[0]
     assert outcome.test > 50
@@ -84,9 +80,9 @@ def test_loss_falls(data):
 
 
 def test_two_runs_agree_and_seeds_differ(data):
-    recipe = Recipe(epochs=1, batch_size=32)
-    first, second = train(TINY, CONVOLUTIONS, data, recipe, [0, 1])
-    again = train(TINY, CONVOLUTIONS, data, recipe, [0, 1])
+    schedule = Schedule(epochs=1, batch_size=32)
+    first, second = train(TINY, CONVOLUTIONS, data, schedule, [0, 1])
+    again = train(TINY, CONVOLUTIONS, data, schedule, [0, 1])
     assert [(outcome.valid, outcome.test, outcome.loss) for outcome in again] == [
         (outcome.valid, outcome.test, outcome.loss) for outcome in (first, second)
     ]
@@ -95,14 +91,14 @@ def test_two_runs_agree_and_seeds_differ(data):
 
 def test_replicas_are_separate_networks(data):
     """One step of two replicas side by side equals one step of each alone."""
-    recipe = Recipe(epochs=1, batch_size=len(data.labels["train"]))
+    schedule = Schedule(epochs=1, batch_size=len(data.labels["train"]))
     images, labels = data.images["train"].double(), data.labels["train"]
 
     def trained(seeds):
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         initialise = [random("kaiming_normal", generator) for generator in generators]
         network = FullWidthNetwork(TINY, CONVOLUTIONS, (1, 8, 8), initialise, torch.float64)
-        losses = fit(network, images, labels, recipe, generators)
+        losses = fit(network, images, labels, schedule, generators)
         weights = [parameter.detach().unflatten(0, (len(seeds), -1)) for parameter in network.parameters()]
         return losses, weights
 
@@ -118,7 +114,7 @@ def test_evaluation_uses_the_training_statistics(data):
     network = FullWidthNetwork(
         TINY, CONVOLUTIONS, (1, 8, 8), random("kaiming_normal", torch.Generator().manual_seed(0))
     )
-    accuracy = evaluate(network, data)["test"][0]
+    accuracy = accuracies(network, data)["test"][0]
     # A batch of one image would be constant under its own statistics.
     with torch.no_grad():
         statistics = network.statistics(data.images["train"])
@@ -128,7 +124,7 @@ def test_evaluation_uses_the_training_statistics(data):
 
 
 def test_training_that_diverges_is_recorded(data):
-    (outcome,) = train(TINY, CONVOLUTIONS, data, Recipe(epochs=2, batch_size=32, learning_rate=1e30), [0])
+    (outcome,) = train(TINY, CONVOLUTIONS, data, Schedule(epochs=2, batch_size=32, learning_rate=1e30), [0])
     assert outcome.status == "non-finite"
     assert np.isnan([outcome.valid, outcome.test]).all()
     assert not np.isfinite(outcome.loss)
@@ -141,81 +137,10 @@ def test_seed_depends_on_the_architecture_alone():
 
 def test_chunks_give_the_same_in_any_order(data):
     networks = pd.DataFrame({"index": [4, 9], "architecture": [CONVOLUTIONS, NOTHING]})
-    recipe = Recipe(epochs=1, batch_size=100)
+    schedule = Schedule(epochs=1, batch_size=100)
     counted = []
-    table = train_networks(TINY, networks, data, recipe, [0, 1], counted.append)
-    other = train_networks(TINY, networks[::-1], data, recipe, [0, 1]).sort_values("index", kind="stable")
+    table = train_networks(TINY, networks, data, schedule, [0, 1], counted.append)
+    other = train_networks(TINY, networks[::-1], data, schedule, [0, 1]).sort_values("index", kind="stable")
     columns = ["index", "seed", "valid", "test", "loss", "status"]
     pd.testing.assert_frame_equal(table[columns], other[columns].reset_index(drop=True))
     assert counted == [2, 2]
-
-
-def test_networks_that_train_alike_share_a_training():
-    doubled = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|skip_connect~1|skip_connect~2|"
-    summed = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|skip_connect~1|skip_connect~2|"
-    swapped = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|skip_connect~1|none~2|"
-    mirrored = "|none~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|none~1|skip_connect~2|"
-    dead = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|skip_connect~1|none~2|"
-    # One convolution doubled and two summed have one graph under constant weights, but train differently.
-    assert weighted_identity(TINY, doubled) != weighted_identity(TINY, summed)
-    assert weighted_identity(TINY, swapped) == weighted_identity(TINY, mirrored)
-    assert weighted_identity(TINY, dead) == weighted_identity(TINY, swapped)
-    # Of the last three, which are one network, the first with the fewest layers is trained.
-    assert trained_by(TINY, [doubled, summed, dead, swapped, mirrored]).tolist() == [0, 1, 3, 3, 3]
-
-
-def test_equal_identities_are_equal_functions_of_weights():
-    """Networks that share a training have equal outputs for weights that correspond: all convolutions alike."""
-    rng = np.random.default_rng(1)
-    architectures = TINY.sample(400, rng)
-    chosen = trained_by(TINY, architectures)
-    pairs = [(architectures[k], architectures[chosen[k]]) for k in range(400) if chosen[k] != k][:20]
-    assert pairs
-    images = torch.randn(4, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-
-    def alike(kind, weight, bias):
-        """Fill equally shaped weights alike, so that the correspondence need not be known."""
-        generator = torch.Generator().manual_seed(weight.numel())
-        weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
-        if bias is not None:
-            bias.zero_()
-
-    for first, second in pairs:
-        with torch.no_grad():
-            outputs = [
-                FullWidthNetwork(TINY, architecture, (1, 8, 8), alike, torch.float64)(images)
-                for architecture in (first, second)
-            ]
-        torch.testing.assert_close(*outputs, rtol=1e-6, atol=1e-6)
-
-
-def test_choose_draws_a_sample():
-    table = choose(TINY, 30, seed=3)
-    assert table["index"].tolist() == list(range(30))
-    assert table["architecture"].nunique() == 30
-    assert (table["trained"].isin(table["index"])).all()
-    pd.testing.assert_frame_equal(table, choose(TINY, 30, seed=3))
-
-
-def test_performance_table_shares_outcomes_and_keeps_failures():
-    networks = pd.DataFrame({"index": [0, 1, 2], "trained": [0, 0, 2]})
-    outcomes = pd.DataFrame(
-        {
-            "index": [0, 0, 2, 2],
-            "seed": [0, 1, 0, 1],
-            "valid": [50.0, 60.0, 70.0, np.nan],
-            "test": [40.0, 44.0, 80.0, np.nan],
-            "loss": [1.0, 1.0, 0.5, np.inf],
-            "seconds": [2.0, 2.0, 3.0, 3.0],
-            "status": ["ok", "ok", "ok", "non-finite"],
-        }
-    )
-    table = performance_table(networks, outcomes, "toy", 4)
-    assert len(table) == 3 * 2 * 3
-    means = table[table["seed"].isna()].set_index(["index", "split"])
-    assert means.loc[(1, "test"), "accuracy"] == 42
-    assert means.loc[(1, "valid"), "accuracy"] == 55
-    assert np.isnan(means.loc[(2, "test"), "accuracy"])
-    assert means.loc[(2, "test"), "status"] == "non-finite"
-    assert set(table["dataset"]) == {"toy"}
-    assert set(table["epochs"]) == {4}

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from epsinas.engines.draws import read_draws
 
 from epsinas import evaluate, score_architectures, space
 from epsinas.datasets.zipf import zipf_text
-from epsinas.engines.draws import read_draws
 from epsinas.files.images import write_images
 from epsinas.files.tables import write_architectures, write_performance, write_published_scores
 from epsinas.study.networks import sample_table

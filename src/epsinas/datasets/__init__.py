@@ -1,5 +1,1 @@
 """Data sets: what networks are trained and scored on. A data set is one module with one constant, `DATASET`."""
-
-from epsinas.datasets.base import DATASETS, Dataset, title
-
-__all__ = ["DATASETS", "Dataset", "title"]

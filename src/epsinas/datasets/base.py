@@ -23,7 +23,7 @@ class Dataset:
         title: in print.
         family: of the networks that take it, `images` or `sequences`.
         normalisation: with which the benchmarks normalise the images; None where the images' own values serve
-            (`epsinas.files.images.channel_statistics`), and for a text.
+            (`epsinas.files.images.statistics_of`), and for a text.
         sources: how to make its files.
     """
 

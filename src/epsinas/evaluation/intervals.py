@@ -17,7 +17,7 @@ def prediction_interval(
     Section 4.7).
 
     Args:
-        values: (n,) float, such as one evaluation score for each random batch; values that are not finite are left
+        values: (n,) float, such as a measure for each random batch; values that are not finite are left
             out.
         confidence: probability that the next value lies inside, between 0 and 1.
         bounds: of the values; the interval is cut off there.
@@ -27,6 +27,10 @@ def prediction_interval(
 
     Raises:
         InputError: `confidence` is out of range.
+
+    Example:
+        >>> [round(end, 3) for end in prediction_interval([0.70, 0.72, 0.71])]
+        [0.66, 0.76]
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence: found {confidence}, expected a number between 0 and 1")
@@ -55,6 +59,10 @@ def repeated_mean_interval(mean: float, deviation: float, runs: int) -> tuple[fl
 
     Raises:
         InputError: `runs` is below 1.
+
+    Example:
+        >>> repeated_mean_interval(93.0, 0.5, runs=8)
+        (92.51, 93.49)
     """
     if runs < 1:
         raise InputError(f"runs: found {runs}, expected at least 1")
@@ -78,6 +86,10 @@ def combined_interval(
 
     Returns:
         The lower and the upper end, both NaN where no interval is known.
+
+    Example:
+        >>> combined_interval(10.0, (7.0, 10.0), (6.0, 12.0))
+        (5.0, 12.0)
     """
     known = [ends for ends in intervals if np.isfinite(ends).all()]
     if not known:
@@ -92,8 +104,17 @@ def share_interval(count: int, total: int, confidence: float = 0.95) -> tuple[fl
 
     Source: Brown, Cai and DasGupta, *Statistical Science* 16 (2001), Equation 4.
 
+    Args:
+        count: successes, 0 to `total`.
+        total: trials.
+        confidence: probability that the interval is to cover, between 0 and 1.
+
     Returns:
         The lower and the upper end, between 0 and 1; both NaN for no trials.
+
+    Example:
+        >>> [round(end, 3) for end in share_interval(5, 10)]
+        [0.237, 0.763]
     """
     if total < 1:
         return float("nan"), float("nan")

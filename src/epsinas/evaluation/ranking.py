@@ -1,4 +1,4 @@
-"""How well a metric ranks trained networks: the six evaluation scores of the paper (Section 2.1)."""
+"""How well a metric ranks trained networks: the six measures of the paper (Section 2.1)."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,15 @@ from scipy import stats
 from epsinas.errors import InputError
 
 SIX = ("spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5")
+"""The names of the measures."""
 
 RANGES = dict(zip(SIX, [(-1.0, 1.0)] * 4 + [(0.0, 100.0), (0.0, np.inf)], strict=True))
-"""Smallest and largest value of each."""
+"""Smallest and largest value of each measure."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The six evaluation scores of a metric, and over how many networks they were taken.
+    """The six measures of a metric's ranking, and over how many networks they were taken.
 
     All six are floats, NaN where undefined: fewer than two networks, a correlation with a constant, or (for
     `top10_top10`) no score above the 90th percentile.
@@ -64,14 +65,17 @@ def evaluate(scores: ArrayLike, performance: ArrayLike, *, higher_is_better: boo
         higher_is_better: True for accuracies, False for losses.
 
     Returns:
-        The six scores, the number of networks tried, and the number with both values.
+        The six measures, the number of networks tried, and the number with both values.
 
     Raises:
         InputError: if an argument is not a one-dimensional array of numbers or the lengths differ.
 
     Example:
-        >>> evaluate([0.1, 0.3, float("nan"), 0.2], [70.0, 93.0, 60.0, 90.0]).spearman_global
-        1.0
+        The third network has no score; the metric swaps the last two.
+
+        >>> found = evaluate([0.1, 0.2, float("nan"), 0.4, 0.3], [70.0, 90.0, 60.0, 92.0, 93.0])
+        >>> round(found.spearman_global, 3), round(found.kendall_global, 3), found.networks, found.archs
+        (0.8, 0.667, 5, 4)
     """
     all_scores = one_per_network("scores", scores)
     all_performance = one_per_network("performance", performance, len(all_scores))
@@ -83,36 +87,41 @@ def evaluate(scores: ArrayLike, performance: ArrayLike, *, higher_is_better: boo
 def bootstrap(
     scores: ArrayLike,
     performance: ArrayLike,
-    draws: int,
+    resamples: int,
     rng: np.random.Generator,
     *,
     higher_is_better: bool = True,
     confidence: float = 0.95,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap confidence intervals of the six evaluation scores.
+    """Percentile bootstrap confidence intervals of the six measures.
 
-    In each draw as many networks as have both values are drawn with replacement from them, and the six scores
-    are computed as in `evaluate`. The interval runs from the (1 - confidence)/2 to the (1 + confidence)/2
-    quantile over the draws (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, Section 13.3).
-    Draws in which a score is undefined are left out of its interval. A network that is drawn repeatedly ties
-    with itself, which lifts `top64_top5` a little above its true distribution.
+    A resample is as many networks as have both values, drawn with replacement from them; its six measures are
+    computed as in `evaluate`. The interval runs from the (1 - confidence)/2 to the (1 + confidence)/2 quantile
+    over the resamples (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, Section 13.3). Resamples
+    in which a measure is undefined are left out of its interval. A network that is drawn repeatedly ties with
+    itself, which lifts `top64_top5` a little above its true distribution.
 
     Args:
         scores: (networks,) float, as in `evaluate`.
         performance: (networks,) float, as in `evaluate`.
-        draws: number of resamples, at least 1.
+        resamples: how many, at least 1.
         rng: source of randomness; the same state gives the same intervals.
         higher_is_better: True for accuracies, False for losses.
         confidence: probability that the interval is to cover, between 0 and 1.
 
     Returns:
-        For each name in `SIX` the lower and the upper end; both NaN where every draw is undefined.
+        For each name in `SIX` the lower and the upper end; both NaN where the measure is undefined in every resample.
 
     Raises:
-        InputError: as `evaluate`, or if `draws` or `confidence` is out of range.
+        InputError: as `evaluate`, or if `resamples` or `confidence` is out of range.
+
+    Example:
+        >>> accuracy = np.arange(100.0)
+        >>> bootstrap(accuracy, accuracy, 20, np.random.default_rng(0))["top10_top10"]
+        (100.0, 100.0)
     """
-    if draws < 1:
-        raise InputError(f"draws: found {draws}, expected at least 1")
+    if resamples < 1:
+        raise InputError(f"resamples: found {resamples}, expected at least 1")
     if not 0 < confidence < 1:
         raise InputError(f"confidence: found {confidence}, expected a number between 0 and 1")
     all_scores = one_per_network("scores", scores)
@@ -121,12 +130,12 @@ def bootstrap(
     if len(kept_scores) < 2:
         return dict.fromkeys(SIX, (np.nan, np.nan))
 
-    samples = np.empty((draws, len(SIX)))
-    for sample in samples:
+    measured = np.empty((resamples, len(SIX)))
+    for row in measured:
         drawn = rng.integers(len(kept_scores), size=len(kept_scores))
-        sample[:] = _six(kept_scores[drawn], kept_performance[drawn], higher_is_better)
+        row[:] = _six(kept_scores[drawn], kept_performance[drawn], higher_is_better)
     ends = [100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2]
-    return {name: _interval(column, ends) for name, column in zip(SIX, samples.T, strict=True)}
+    return {name: _interval(column, ends) for name, column in zip(SIX, measured.T, strict=True)}
 
 
 def one_per_network(name: str, values: ArrayLike, networks: int | None = None) -> NDArray[np.float64]:
@@ -166,7 +175,7 @@ def _with_both(
 def _six(
     scores: NDArray[np.float64], performance: NDArray[np.float64], higher_is_better: bool
 ) -> tuple[float, float, float, float, float, float]:
-    """Compute the evaluation scores, in the order of `SIX`, of networks that have both values."""
+    """Compute the measures, in the order of `SIX`, of networks that have both values."""
     if len(scores) < 2:
         return (np.nan,) * 6
     best_10 = _best(performance, 10, higher_is_better)

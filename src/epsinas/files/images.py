@@ -22,7 +22,7 @@ class Images(NamedTuple):
     source: str
 
 
-def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def statistics_of(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and the standard deviation of each channel, from a histogram of its 256 levels.
 
     The sums are of integers, hence exact, and take a few megabytes, however many images there are.
@@ -34,7 +34,7 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Two arrays float64 (C,), on the scale of the pixels; a channel of one level has the deviation 0.
 
     Example:
-        >>> channel_statistics(np.array([[[[0, 7], [2, 7]]]], dtype=np.uint8))
+        >>> statistics_of(np.array([[[[0, 7], [2, 7]]]], dtype=np.uint8))
         (array([1., 7.]), array([1., 0.]))
     """
     channels = images.shape[-1]

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
-from epsinas.evaluation.searches import edit_neighbours, search_curves
+from epsinas.evaluation.searches import search_curves
+from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.spaces import NasBench201
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan

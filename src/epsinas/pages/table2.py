@@ -8,15 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from epsinas.errors import InputError
+from epsinas.evaluation.budgets import budgeted_evolution, budgeted_random_search, budgeted_reinforce
 from epsinas.evaluation.intervals import repeated_mean_interval
 from epsinas.evaluation.performance import guiding_accuracy, performances
-from epsinas.evaluation.searches import (
-    budgeted_evolution,
-    budgeted_random_search,
-    budgeted_reinforce,
-    edit_neighbours,
-)
 from epsinas.evaluation.selection import select, select_optimal, select_random
+from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.paper.cells import Cell
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
@@ -184,7 +180,7 @@ def trained_rows(
     runs: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Rows of the searches that train networks for a fixed simulated time; see `epsinas.evaluation.searches`.
+    """Rows of the searches that train networks for a fixed simulated time; see `epsinas.evaluation.budgets`.
 
     Args:
         space: the search space, of which `architectures` are all.

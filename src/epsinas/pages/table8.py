@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.datasets import title
+from epsinas.datasets.base import title
 from epsinas.paper.cells import Cell, block_of
 from epsinas.paper.published import read_published
 from epsinas.spaces.base import SPACES

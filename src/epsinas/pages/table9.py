@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from epsinas.datasets import title
+from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import prediction_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.evaluation.runs import evaluate_table, sample_intervals

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.datasets import title
+from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import combined_interval, share_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.paper.published import read_published

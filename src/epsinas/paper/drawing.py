@@ -16,7 +16,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from epsinas.datasets import title as title_of
+from epsinas.datasets.base import title as title_of
 from epsinas.files.whole import atomic
 
 _STYLE = {

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from epsinas.datasets import title
+from epsinas.datasets.base import title
 from epsinas.evaluation.performance import performance_label, performance_of
 from epsinas.paper.ranking import shown_spaces
 from epsinas.spaces.base import SPACES

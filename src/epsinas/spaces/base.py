@@ -1,14 +1,13 @@
 """What every search space offers."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol, TypeVar
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from epsinas.registry import Registry
 from epsinas.spaces.operations import Operations, RecurrentOperations, Tensor
-
-CellType = TypeVar("CellType")
 
 
 class Space(Protocol):
@@ -29,7 +28,9 @@ class Space(Protocol):
     summary: ClassVar[str]
     size: ClassVar[int]
     weights: ClassVar[tuple[float, float]]
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __hash__(self) -> int: ...
 
     def parse(self, architecture: str) -> object:
         """Read an architecture string; raises `InputError` where it is not of this space."""
@@ -59,11 +60,7 @@ class ImageSpace(Space, Protocol):
 
 
 class SequenceSpace(Space, Protocol):
-    """A space of recurrent cells over sequences of tokens.
-
-    Attributes:
-        embedding: units of the embedding.
-    """
+    """A space of recurrent cells over sequences of tokens."""
 
     @property
     def embedding(self) -> int:
@@ -73,7 +70,7 @@ class SequenceSpace(Space, Protocol):
         """Describe the recurrent layers, from embedded tokens (time, batch, embedding) to the last one's units."""
 
 
-SPACES: Registry[type[Space]] = Registry("search space", "epsinas.spaces", "SPACE")  # type: ignore[type-var]
+SPACES: Registry[type[Space]] = Registry("search space", "epsinas.spaces", "SPACE")
 """The classes of all search spaces."""
 
 

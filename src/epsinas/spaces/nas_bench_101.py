@@ -119,6 +119,10 @@ class NasBench101:
 
     Raises:
         InputError: fewer channels than a cell can concatenate vertices.
+
+    Example:
+        >>> NasBench101(channels=16).widths
+        (16, 32, 64)
     """
 
     channels: int = 128
@@ -143,13 +147,17 @@ class NasBench101:
     def parse(self, architecture: str) -> Cell:
         """Read an architecture string: the adjacency matrix row by row, a colon, the operations with commas.
 
-        An example is `010001000:input,conv3x3-bn-relu,output`. Vertices that are not on a path from the input to
-        the output are admitted and kept; they are no part of the network, and their edges do not count.
+        Vertices that are not on a path from the input to the output are admitted and kept; they are no part of the
+        network, and their edges do not count.
 
         Raises:
             InputError: the matrix is not square, has more than seven vertices, an edge that does not lead to a
                 later vertex, or more than nine edges, its input and output are not joined, or the operations are
                 not one for each vertex, the first `input`, the last `output`, the others from OPERATIONS.
+
+        Example:
+            >>> NasBench101().parse("010001000:input,conv3x3-bn-relu,output").matrix
+            ((0, 1, 0), (0, 0, 1), (0, 0, 0))
         """
         bits, colon, names = architecture.strip().partition(":")
         vertices = math.isqrt(len(bits))
@@ -164,11 +172,28 @@ class NasBench101:
         return cell
 
     def format(self, cell: Cell) -> str:
-        """Print a cell as its architecture string, the inverse of `parse`."""
+        """Print a cell as its architecture string, the inverse of `parse`.
+
+        Example:
+            >>> NasBench101().format(Cell(((0, 1), (0, 0)), ("input", "output")))
+            '0100:input,output'
+        """
         return str(cell)
 
     def graph_hash(self, architecture: str) -> str:
-        """Return the name under which the benchmark has this network; see `Cell.graph_hash`."""
+        """Return the name under which the benchmark has this network; see `Cell.graph_hash`.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            Vertex 2 leads nowhere.
+
+            >>> space = NasBench101()
+            >>> first = space.graph_hash("010001000:input,maxpool3x3,output")
+            >>> first == space.graph_hash("0110000100000000:input,maxpool3x3,conv1x1-bn-relu,output")
+            True
+        """
         return self.parse(architecture).pruned().graph_hash()
 
     def architectures(self) -> Iterator[str]:
@@ -194,6 +219,16 @@ class NasBench101:
         Edits are made to the matrix as it is written and leave a valid architecture. Vertices that an edit cuts
         off stay in the string, so that later edits may join them again; an edit to such a vertex does not change
         the network. Add unconnected vertices to a smaller cell to let it grow.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> for neighbour in NasBench101().neighbours("010001000:input,maxpool3x3,output"):
+            ...     print(neighbour)
+            011001000:input,maxpool3x3,output
+            010001000:input,conv3x3-bn-relu,output
+            010001000:input,conv1x1-bn-relu,output
         """
         cell = self.parse(architecture)
         return [str(edited) for edited in _edits(cell) if _flaw(edited) is None]

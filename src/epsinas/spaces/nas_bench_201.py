@@ -18,9 +18,6 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 EDGES = tuple((source, target) for target in range(1, 4) for source in range(target))
 """(source, target) of the six edges, in the order of the architecture string."""
 
-Cell = tuple[int, ...]
-"""One index into OPERATIONS for each of EDGES."""
-
 _TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 
 
@@ -32,6 +29,10 @@ class NasBench201:
         channels: width of the first stage; the second and third have twice and four times as many.
         cells: number of cells in each of the three stages.
         classes: number of outputs of the classifier.
+
+    Example:
+        >>> NasBench201(channels=4).widths
+        (4, 8, 16)
     """
 
     channels: int = 16
@@ -49,12 +50,20 @@ class NasBench201:
         """Channels of the cells of each stage."""
         return (self.channels, 2 * self.channels, 4 * self.channels)
 
-    def parse(self, architecture: str) -> Cell:
+    def parse(self, architecture: str) -> tuple[int, ...]:
         """Read an architecture string such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|...|`.
+
+        Returns:
+            One index into OPERATIONS for each of EDGES.
 
         Raises:
             InputError: the string does not have three nodes with one, two and three inputs in order, or an
                 operation is not one of OPERATIONS.
+
+        Example:
+            >>> text = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"
+            >>> NasBench201().parse(text)
+            (3, 0, 1, 0, 0, 2)
         """
         tokens = [token for node in architecture.strip().split("+") for token in node.strip("|").split("|")]
         names = [token.partition("~")[0] for token in tokens]
@@ -68,22 +77,48 @@ class NasBench201:
         return tuple(OPERATIONS.index(name) for name in names)
 
     def format(self, cell: Sequence[int]) -> str:
-        """Print a cell as its architecture string, the inverse of `parse`."""
+        """Print a cell as its architecture string, the inverse of `parse`.
+
+        Example:
+            >>> NasBench201().format((3, 0, 1, 0, 0, 2))
+            '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|'
+        """
         return _TEMPLATE.format(*(OPERATIONS[operation] for operation in cell))
 
     def architectures(self) -> Iterator[str]:
-        """Enumerate all 15,625 architecture strings in the order of `index`."""
+        """Enumerate all 15,625 architecture strings in the order of `index`.
+
+        Example:
+            >>> next(NasBench201().architectures())
+            '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'
+        """
         return (self.format(cell) for cell in itertools.product(range(len(OPERATIONS)), repeat=len(EDGES)))
 
     def index(self, architecture: str) -> int:
-        """Return the position in `architectures()`: the operations as digits of a number in base 5."""
+        """Return the position in `architectures()`: the operations as digits of a number in base 5.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench201().index("|none~0|+|none~0|none~1|+|none~0|skip_connect~1|avg_pool_3x3~2|")
+            9
+        """
         position = 0
         for operation in self.parse(architecture):
             position = position * len(OPERATIONS) + operation
         return position
 
     def neighbours(self, architecture: str) -> list[str]:
-        """List the 24 architectures at edit distance 1: one edge with another operation."""
+        """List the 24 architectures at edit distance 1: one edge with another operation.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench201().neighbours("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")[0]
+            '|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|'
+        """
         cell = self.parse(architecture)
         return [
             self.format((*cell[:edge], operation, *cell[edge + 1 :]))
@@ -97,6 +132,11 @@ class NasBench201:
 
         Raises:
             InputError: `count` is not between 0 and 15,625.
+
+        Example:
+            >>> sample = NasBench201().sample(15_625, np.random.default_rng(0))
+            >>> set(sample) == set(NasBench201().architectures())
+            True
         """
         if not 0 <= count <= self.size:
             raise InputError(f"count: found {count}, expected 0 to {self.size}")
@@ -131,7 +171,7 @@ class NasBench201:
 
 
 @lru_cache(maxsize=16)
-def _operations(architecture: str) -> Cell:
+def _operations(architecture: str) -> tuple[int, ...]:
     """Parse a string; a network asks for it once for each of its cells."""
     return NasBench201().parse(architecture)
 

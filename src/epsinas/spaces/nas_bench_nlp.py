@@ -53,7 +53,7 @@ _UNUSED = 4.0
 
 
 @dataclass(frozen=True)
-class Node:
+class RecipeNode:
     """A node of a recipe: its name, its operation, and the names of its inputs in order."""
 
     name: str
@@ -62,8 +62,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A cell.
+class CellRecipe:
+    """A cell as a graph of nodes.
 
     Attributes:
         nodes: in the order of the JSON.
@@ -71,8 +71,8 @@ class Recipe:
         states: number of hidden states.
     """
 
-    nodes: tuple[Node, ...]
-    order: tuple[Node, ...]
+    nodes: tuple[RecipeNode, ...]
+    order: tuple[RecipeNode, ...]
     states: int
 
 
@@ -84,6 +84,13 @@ class NasBenchNLP:
         hidden_size: units of every recurrent layer but the last.
         layers: number of recurrent layers.
         embedding: units of the embedding, and of the last layer, whose weights the decoder shares.
+
+    Raises:
+        InputError: a number is below 1.
+
+    Example:
+        >>> NasBenchNLP(hidden_size=8, embedding=4).widths
+        (8, 8, 4)
     """
 
     hidden_size: int = 600
@@ -106,7 +113,7 @@ class NasBenchNLP:
         """Units of each layer: 600, 600 and 400 in the benchmark."""
         return (self.hidden_size,) * (self.layers - 1) + (self.embedding,)
 
-    def parse(self, architecture: str) -> Recipe:
+    def parse(self, architecture: str) -> CellRecipe:
         """Read a recipe's JSON.
 
         Raises:
@@ -114,10 +121,18 @@ class NasBenchNLP:
                 unknown or has too few or too many inputs; an input is unknown, or is `x` outside a linear
                 operation (its width is another); nodes depend on each other in a circle; a hidden state is
                 missing; there are more than 24 nodes or 3 hidden states.
+
+        Example:
+            >>> text = (
+            ...     '{"total": {"op": "linear", "input": ["x", "h_prev_0"]},'
+            ...     ' "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
+            ... )
+            >>> [node.operation for node in NasBenchNLP().parse(text).nodes]
+            ['linear', 'activation_tanh']
         """
         return _recipe(_nodes(_load(architecture)))
 
-    def format(self, recipe: Recipe) -> str:
+    def format(self, recipe: CellRecipe) -> str:
         """Print a recipe as the benchmark does, nodes in the order of `recipe.nodes`: the inverse of `parse`."""
         return json.dumps({node.name: {"op": node.operation, "input": list(node.inputs)} for node in recipe.nodes})
 
@@ -127,10 +142,17 @@ class NasBenchNLP:
         Nodes come in the order in which `h_new_0`, `h_new_1`, ... need them and are called `node_0`, `node_1`, ...;
         inputs of sums, products and linear operations are sorted, and nodes that no hidden state needs left out.
         Hidden states keep their numbers.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBenchNLP().canonical('{"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}')
+            '{"h_new_0": {"op": "linear", "input": ["h_prev_0", "x"]}}'
         """
         return self._canonical(self.parse(architecture))
 
-    def _canonical(self, recipe: Recipe) -> str:
+    def _canonical(self, recipe: CellRecipe) -> str:
         nodes = {node.name: node for node in recipe.nodes}
         digests: dict[str, bytes] = {}
         inputs: dict[str, tuple[str, ...]] = {}
@@ -142,7 +164,7 @@ class NasBenchNLP:
             content = [node.operation.encode(), *(digests.get(name, name.encode()) for name in chosen)]
             digests[node.name] = hashlib.blake2b(b"\0".join(content), digest_size=16).digest()
         names: dict[str, str] = {}
-        printed: list[Node] = []
+        printed: list[RecipeNode] = []
 
         def visit(name: str) -> None:
             if name in names or name not in nodes:
@@ -152,11 +174,11 @@ class NasBenchNLP:
             kept = _new_state(name) is not None
             names[name] = name if kept else f"node_{len(printed)}"
             taken = tuple(names.get(inner, inner) for inner in inputs[name])
-            printed.append(Node(names[name], nodes[name].operation, taken))
+            printed.append(RecipeNode(names[name], nodes[name].operation, taken))
 
         for state in range(recipe.states):
             visit(f"h_new_{state}")
-        return self.format(Recipe(tuple(printed), tuple(printed), recipe.states))
+        return self.format(CellRecipe(tuple(printed), tuple(printed), recipe.states))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """Draw `count` different random recipes, in canonical form.
@@ -167,6 +189,12 @@ class NasBenchNLP:
 
         Raises:
             InputError: `count` is negative.
+
+        Example:
+            >>> space = NasBenchNLP()
+            >>> recipes = space.sample(10, np.random.default_rng(0))
+            >>> [space.canonical(recipe) for recipe in recipes] == recipes
+            True
         """
         if count < 0:
             raise InputError(f"count: found {count}, expected 0 or more")
@@ -183,6 +211,20 @@ class NasBenchNLP:
         A node may get another operation of its kind (activation, or sum and product), another input in place of
         one, and if it is linear, an input more or less. Nodes that no hidden state needs any more are removed.
         Recipes of a single node, or that would not use `x` or a hidden state, do not count.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> text = (
+            ...     '{"total": {"op": "linear", "input": ["x", "h_prev_0"]},'
+            ...     ' "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
+            ... )
+            >>> operations = set()
+            >>> for neighbour in NasBenchNLP().neighbours(text):
+            ...     operations.update(node.operation for node in NasBenchNLP().parse(neighbour).nodes)
+            >>> sorted(operations)
+            ['activation_leaky_relu', 'activation_sigm', 'linear']
         """
         recipe, start = self.parse(architecture), self.canonical(architecture)
         found: dict[str, None] = {}
@@ -208,7 +250,7 @@ class NasBenchNLP:
                     return neighbour
         raise InputError("recipe: has no neighbour of two nodes or more that uses x and every hidden state")
 
-    def _edited(self, recipe: Recipe, node: Node, edited: Node) -> str | None:
+    def _edited(self, recipe: CellRecipe, node: RecipeNode, edited: RecipeNode) -> str | None:
         """Return the canonical recipe with one node replaced, None where it is no cell to search."""
         nodes = _prune([edited if other is node else other for other in recipe.nodes], recipe.states)
         if not _is_grown(nodes, recipe.states):
@@ -216,7 +258,7 @@ class NasBenchNLP:
         return self._canonical(_recipe(nodes))
 
     def cell(
-        self, ops: RecurrentOperations[Tensor], recipe: Recipe, x: Tensor, hidden: tuple[Tensor, ...], features: int
+        self, ops: RecurrentOperations[Tensor], recipe: CellRecipe, x: Tensor, hidden: tuple[Tensor, ...], features: int
     ) -> tuple[Tensor, ...]:
         """Apply a cell once: from the layer's input and hidden states to the new hidden states."""
         values = {"x": x, **{f"h_prev_{state}": value for state, value in enumerate(hidden)}}
@@ -246,10 +288,10 @@ class NasBenchNLP:
         return x
 
 
-def _load(architecture: str) -> dict:
+def _load(architecture: str) -> dict[str, object]:
     """Read the JSON, refusing names that appear twice."""
 
-    def unique(pairs: list[tuple[str, object]]) -> dict:
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         for name, _ in pairs:
             if sum(other == name for other, _ in pairs) > 1:
                 raise InputError(f"recipe: name {name!r} appears twice")
@@ -274,7 +316,7 @@ def _malformed(found: str) -> NoReturn:
     raise InputError(f"recipe: found {found}, expected JSON like {expected}")
 
 
-def _nodes(content: dict) -> tuple[Node, ...]:
+def _nodes(content: dict[str, object]) -> tuple[RecipeNode, ...]:
     """Return a recipe's nodes, each checked by itself."""
     if len(content) > MAXIMUM_NODES:
         raise InputError(f"recipe: found {len(content)} nodes, expected at most {MAXIMUM_NODES}")
@@ -295,11 +337,11 @@ def _nodes(content: dict) -> tuple[Node, ...]:
         if not least <= len(inputs) <= most:
             expected = str(least) if least == most else f"{least} to {most}"
             raise InputError(f"{where}: found {len(inputs)} inputs of {operation}, expected {expected}")
-        nodes.append(Node(name, operation, tuple(inputs)))
+        nodes.append(RecipeNode(name, operation, tuple(inputs)))
     return tuple(nodes)
 
 
-def _recipe(nodes: tuple[Node, ...]) -> Recipe:
+def _recipe(nodes: tuple[RecipeNode, ...]) -> CellRecipe:
     """Return the recipe of these nodes, checked as a whole."""
     names = {node.name for node in nodes}
     numbers = [state for node in nodes if (state := _new_state(node.name)) is not None]
@@ -319,7 +361,7 @@ def _recipe(nodes: tuple[Node, ...]) -> Recipe:
                     f"recipe, node {node.name!r}: found x in {node.operation}, expected it in linear only, "
                     "since its width is another"
                 )
-    return Recipe(nodes, _ordered(nodes), states)
+    return CellRecipe(nodes, _ordered(nodes), states)
 
 
 def _new_state(name: str) -> int | None:
@@ -328,7 +370,7 @@ def _new_state(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def _ordered(nodes: tuple[RecipeNode, ...]) -> tuple[RecipeNode, ...]:
     """Order nodes behind their inputs, otherwise as they are."""
     waiting, done, order = list(nodes), set(), []
     names = {node.name for node in nodes}
@@ -346,7 +388,7 @@ def _ordered(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(order)
 
 
-def _prune(nodes: Sequence[Node], states: int) -> tuple[Node, ...]:
+def _prune(nodes: Sequence[RecipeNode], states: int) -> tuple[RecipeNode, ...]:
     """Keep what the hidden states need."""
     by_name = {node.name: node for node in nodes}
     needed: set[str] = set()
@@ -359,18 +401,18 @@ def _prune(nodes: Sequence[Node], states: int) -> tuple[Node, ...]:
     return tuple(node for node in nodes if node.name in needed)
 
 
-def _is_grown(nodes: Sequence[Node], states: int) -> bool:
+def _is_grown(nodes: Sequence[RecipeNode], states: int) -> bool:
     """Say whether a cell has two nodes at least, as all of the benchmark's, and uses `x` and every hidden state."""
     used = {name for node in nodes for name in node.inputs}
     return len(nodes) > 1 and used >= {"x", *(f"h_prev_{state}" for state in range(states))}
 
 
-def _edits(recipe: Recipe, node: Node) -> Iterable[Node]:
+def _edits(recipe: CellRecipe, node: RecipeNode) -> Iterable[RecipeNode]:
     """Yield the versions of a node that differ in its operation or in one input."""
     kinds = next((kind for kind in (_ACTIVATIONS, _ELEMENTWISE) if node.operation in kind), ())
     for operation in kinds:
         if operation != node.operation:
-            yield Node(node.name, operation, node.inputs)
+            yield RecipeNode(node.name, operation, node.inputs)
     behind = _behind(recipe, node.name)
     values = [*(f"h_prev_{state}" for state in range(recipe.states))]
     values += [other.name for other in recipe.nodes if other.name not in behind]
@@ -378,17 +420,17 @@ def _edits(recipe: Recipe, node: Node) -> Iterable[Node]:
         values.append("x")
         if len(node.inputs) > 2:
             for position in range(len(node.inputs)):
-                yield Node(node.name, node.operation, node.inputs[:position] + node.inputs[position + 1 :])
+                yield RecipeNode(node.name, node.operation, node.inputs[:position] + node.inputs[position + 1 :])
     values = [name for name in values if name not in node.inputs]
     for name in values:
         for position in range(len(node.inputs)):
             replaced = (*node.inputs[:position], name, *node.inputs[position + 1 :])
-            yield Node(node.name, node.operation, replaced)
+            yield RecipeNode(node.name, node.operation, replaced)
         if node.operation == "linear" and len(node.inputs) < ARITY["linear"][1]:
-            yield Node(node.name, node.operation, (*node.inputs, name))
+            yield RecipeNode(node.name, node.operation, (*node.inputs, name))
 
 
-def _behind(recipe: Recipe, name: str) -> set[str]:
+def _behind(recipe: CellRecipe, name: str) -> set[str]:
     """Return the nodes that depend on this one, itself included."""
     behind = {name}
     for node in recipe.order:
@@ -397,11 +439,11 @@ def _behind(recipe: Recipe, name: str) -> set[str]:
     return behind
 
 
-def _grow(rng: np.random.Generator) -> tuple[Node, ...] | None:
+def _grow(rng: np.random.Generator) -> tuple[RecipeNode, ...] | None:
     """Draw the nodes of a random cell; None where `_is_grown` refuses them."""
     states = int(rng.choice(len(_STATES), p=_STATES)) + 1
     inputs = [f"h_prev_{state}" for state in range(states)]
-    nodes: list[Node] = []
+    nodes: list[RecipeNode] = []
     used: dict[str, int] = {}
 
     def take(values: Sequence[str], count: int) -> tuple[str, ...]:
@@ -413,7 +455,7 @@ def _grow(rng: np.random.Generator) -> tuple[Node, ...] | None:
         return names
 
     def add(operation: str, taken: tuple[str, ...]) -> str:
-        nodes.append(Node(f"node_{len(nodes)}", operation, taken))
+        nodes.append(RecipeNode(f"node_{len(nodes)}", operation, taken))
         return nodes[-1].name
 
     size = int(rng.integers(2 * states, _LARGEST_GROWN))
@@ -436,7 +478,9 @@ def _grow(rng: np.random.Generator) -> tuple[Node, ...] | None:
     chosen = [*rng.permutation(open_ends), *rng.permutation(others)][:states]
     renamed = {str(name): f"h_new_{state}" for state, name in enumerate(rng.permutation(chosen))}
     final = [
-        Node(renamed.get(node.name, node.name), node.operation, tuple(renamed.get(name, name) for name in node.inputs))
+        RecipeNode(
+            renamed.get(node.name, node.name), node.operation, tuple(renamed.get(name, name) for name in node.inputs)
+        )
         for node in nodes
     ]
     pruned = _prune(final, states)

@@ -57,7 +57,12 @@ def padding(kernel: int) -> int:
 
 
 def output_size(size: int, kernel: int, stride: int) -> int:
-    """Return the side of the output of a windowed operation on an image of side `size`."""
+    """Return the side of the output of a windowed operation on an image of side `size`.
+
+    Example:
+        >>> output_size(32, kernel=3, stride=2)
+        16
+    """
     return (size + 2 * padding(kernel) - kernel) // stride + 1
 
 
@@ -92,7 +97,7 @@ class RecurrentOperations(Protocol[Tensor]):
     def activation_leaky_relu(self, x: Tensor) -> Tensor:
         """Multiply negative entries by LEAK."""
 
-    def recurrent(self, cell: RecurrentCell, x: Tensor, features: int, states: int) -> Tensor:
+    def recurrent(self, cell: RecurrentCell[Tensor], x: Tensor, features: int, states: int) -> Tensor:
         """Run a cell with `states` hidden states of `features` units along a sequence.
 
         Returns:

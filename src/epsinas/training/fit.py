@@ -14,7 +14,7 @@ from epsinas.engines.images import initialisers
 from epsinas.engines.images.batches import normalised
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.errors import InputError
-from epsinas.files.images import channel_statistics
+from epsinas.files.images import statistics_of
 from epsinas.spaces.base import ImageSpace
 
 SPLITS = ("train", "valid", "test")
@@ -99,7 +99,7 @@ def prepare(images: np.ndarray, labels: np.ndarray, positions: dict[str, np.ndar
     Labels are renumbered 0, 1, ... in the order of their values.
     """
     values, numbered = np.unique(labels, return_inverse=True)
-    statistics = channel_statistics(images[positions["train"]])
+    statistics = statistics_of(images[positions["train"]])
     return Data(
         {name: torch.from_numpy(normalised(images[at], *statistics)) for name, at in positions.items()},
         {name: torch.from_numpy(numbered[at]) for name, at in positions.items()},

@@ -3,8 +3,8 @@ import io
 import numpy as np
 import pytest
 
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.batches import (
-    NORMALISATION,
     SYNTHETIC,
     image_batch,
     normalised,
@@ -12,8 +12,9 @@ from epsinas.engines.images.batches import (
     synthetic_batch,
 )
 from epsinas.errors import InputError
+from epsinas.files.images import statistics_of
 
-DATASETS = ["cifar10", "cifar100", "ImageNet16-120"]
+NAMES = ["cifar10", "cifar100", "ImageNet16-120"]
 
 
 def numbered(count: int) -> np.ndarray:
@@ -35,7 +36,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 )
 def test_published_normalisation_by_hand(dataset, red, green, blue):
     images = np.full((1, 4, 8, 3), (10, 20, 30), np.uint8)
-    batch = normalised(images, dataset)
+    batch = normalised(images, *DATASETS[dataset].normalisation)
     assert batch.dtype == np.float32
     assert batch.shape == (1, 3, 4, 8)
     np.testing.assert_allclose(batch[0, :, 3, 5], [red, green, blue], rtol=1e-6)
@@ -44,13 +45,13 @@ def test_published_normalisation_by_hand(dataset, red, green, blue):
 def test_other_datasets_are_normalised_by_their_own_mean_and_deviation():
     # Red is 0 and 4, green 10 and 30, blue always 7: a channel without deviation is only centred.
     images = np.array([[[[0, 10, 7], [4, 30, 7]]]], np.uint8)
-    batch = normalised(images, "digits")
+    batch = normalised(images, *statistics_of(images))
     assert batch[0, :, 0].tolist() == [[-1, 1], [-1, 1], [0, 0]]
 
 
 def test_pixels_keep_their_place():
     images = np.arange(2 * 4 * 8 * 3, dtype=np.uint8).reshape(2, 4, 8, 3)
-    batch = normalised(images, "cifar10")
+    batch = normalised(images, *DATASETS["cifar10"].normalisation)
     assert batch.flags.c_contiguous
     assert batch[1, 2, 3, 5] == pytest.approx((images[1, 3, 5, 2] - 113.9) / 66.7, rel=1e-6)
 
@@ -58,7 +59,8 @@ def test_pixels_keep_their_place():
 @pytest.mark.parametrize("dataset", ["cifar10", "digits"])
 def test_a_batch_is_a_seeded_choice_of_different_images(dataset):
     images = numbered(100)
-    everything = normalised(images, dataset)
+    known = DATASETS[dataset].normalisation if dataset == "cifar10" else statistics_of(images)
+    everything = normalised(images, *known)
     batch = image_batch(images, dataset, 40, rng(1))
     assert batch.shape == (40, 3, 2, 4)
     np.testing.assert_array_equal(batch, image_batch(images, dataset, 40, rng(1)))
@@ -77,12 +79,13 @@ def test_both_kinds_of_dataset_choose_the_same_images():
 
 def test_a_batch_may_hold_all_images_and_no_more():
     batch = image_batch(numbered(10), "cifar10", 10, rng())
-    np.testing.assert_array_equal(np.sort(batch[:, 0, 0, 0]), normalised(numbered(10), "cifar10")[:, 0, 0, 0])
+    expected = normalised(numbered(10), *DATASETS["cifar10"].normalisation)
+    np.testing.assert_array_equal(np.sort(batch[:, 0, 0, 0]), expected[:, 0, 0, 0])
     with pytest.raises(InputError, match=r"^batch size: found 11, expected at most the 10 images of cifar10$"):
         image_batch(numbered(10), "cifar10", 11, rng())
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", NAMES)
 def test_real_images_are_centred(mirror, dataset):
     with np.load(mirror / f"{dataset}.npz") as archive:
         images = archive["images"]
@@ -93,7 +96,7 @@ def test_real_images_are_centred(mirror, dataset):
 
 
 def test_every_benchmark_dataset_has_its_normalisation():
-    assert list(NORMALISATION) == DATASETS
+    assert [dataset.name for dataset in DATASETS if dataset.normalisation] == sorted(NAMES, key=str.lower)
 
 
 def test_grey_scale_by_hand():
@@ -132,7 +135,7 @@ def test_an_unknown_kind_is_refused():
         synthetic_batch("noise", (2, 3, 4, 4), rng())
     assert str(caught.value) == (
         "synthetic data: found 'noise', expected one of "
-        "grey_scale, random_normal, random_uniform, random_uniform_positive"
+        "grey_scale, random_normal, random_uniform, random_uniform_positive, pink_noise"
     )
 
 

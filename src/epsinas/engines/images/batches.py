@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epsinas.datasets import DATASETS
+from epsinas.datasets.base import DATASETS
+from epsinas.engines.images.natural import pink_noise
 from epsinas.errors import InputError, one_line
-from epsinas.files.images import channel_statistics, read_images
+from epsinas.files.images import read_images, statistics_of
 
-SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive")
-"""The synthetic inputs of the paper's Section 3.5."""
+SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive", "pink_noise")
+"""The synthetic inputs of the paper's Section 3.5, and noise with the statistics of natural images."""
 
 DETERMINISTIC = ("grey_scale",)
 """Those of them that are the same in every draw."""
@@ -57,14 +58,15 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
         raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
     chosen = rng.choice(len(images), size, replace=False)
     known = DATASETS[dataset].normalisation if dataset in DATASETS else None
-    return normalised(images[chosen], *(known or channel_statistics(images)))
+    return normalised(images[chosen], *(known or statistics_of(images)))
 
 
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Make synthetic images (paper, Section 3.5), float32 of `shape` (N, C, H, W).
+    """Make synthetic images, float32 of `shape` (N, C, H, W).
 
-    `grey_scale`: image i is the constant i / N; `random_normal`: normal(0, 1); `random_uniform`: uniform on
-    [-1, 1]; `random_uniform_positive`: uniform on [0, 1].
+    From the paper's Section 3.5, `grey_scale`: image i is the constant i / N; `random_normal`: normal(0, 1);
+    `random_uniform`: uniform on [-1, 1]; `random_uniform_positive`: uniform on [0, 1]. Ours is `pink_noise`, with the
+    statistics of natural images: see `epsinas.engines.images.natural.pink_noise`.
 
     Raises:
         InputError: unknown kind.
@@ -79,6 +81,8 @@ def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.
             batch = rng.uniform(-1, 1, shape)
         case "random_uniform_positive":
             batch = rng.uniform(0, 1, shape)
+        case "pink_noise":
+            batch = pink_noise(shape, rng)
         case _:
             raise InputError(f"synthetic data: found {kind!r}, expected one of {', '.join(SYNTHETIC)}")
     return np.ascontiguousarray(batch, dtype=np.float32)

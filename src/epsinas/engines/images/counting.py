@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from epsinas.spaces import Space
+from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import output_size
 
 Shape = tuple[int, ...]
@@ -96,18 +96,31 @@ class Counts:
     layers: int
 
 
-def layers(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
+def layers(space: ImageSpace, architecture: str, image: Shape = (3, 32, 32)) -> Counting:
     """Run the counting interpreter over one network on images of shape (channels, height, width)."""
     counting = Counting()
     space.network(counting, architecture, image)
     return counting
 
 
-def count(space: Space, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
+def count(space: ImageSpace, architecture: str, image: Shape = (3, 32, 32)) -> Counts:
     """Count a network's parameters, FLOPs (two for a multiplication and addition), convolutions and layers.
 
     Edges that reach nothing count too, as in the benchmark: for NAS-Bench-201 and ten classes the parameters are
     73,306 + 243,040 for each 3x3 edge + 28,000 for each 1x1 edge.
+
+    Args:
+        space: the search space.
+        architecture: its architecture string.
+        image: channels, height and width of the images.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        >>> from epsinas.spaces import NasBench201
+        >>> count(NasBench201(), "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_1x1~2|").parameters
+        344346
     """
     counting = layers(space, architecture, image)
     return Counts(

@@ -1,14 +1,15 @@
 """The full-width interpreter: a torch module with real weight tensors, the reference for everything else."""
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from epsinas.engines.images.counting import Shape, layers
-from epsinas.spaces import Space
+from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import BATCH_NORM_EPSILON, padding
 
 Initialiser = Callable[[str, Tensor, Tensor | None], None]
@@ -98,6 +99,15 @@ class FullWidth:
         return outputs.transpose(0, 1).flatten(1) + bias
 
 
+class _Trainable(nn.Module):
+    """The weight and the bias of one layer."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = None if bias is None else nn.Parameter(bias)
+
+
 class FullWidthNetwork(nn.Module):
     """A network of a search space as a torch module.
 
@@ -105,15 +115,15 @@ class FullWidthNetwork(nn.Module):
         space: the search space.
         architecture: its architecture string.
         image: (channels, height, width) of the images; height and width do not restrict later batches.
-        initialise: fills the weights, layer by layer in the order of the description; see `epsinas.engines.images.initialisers`.
-            With several, as many replicas of the network, with separate weights, run side by side: images are then
-            (N, replicas * C, H, W) and logits (N, replicas * classes).
+        initialise: fills the weights, layer by layer in the order of the description; see
+            `epsinas.engines.images.initialisers`. With several, as many replicas of the network, with separate
+            weights, run side by side: images are then (N, replicas * C, H, W) and logits (N, replicas * classes).
         dtype: of the weights.
     """
 
     def __init__(
         self,
-        space: Space,
+        space: ImageSpace,
         architecture: str,
         image: Shape,
         initialise: Initialiser | Sequence[Initialiser],
@@ -124,14 +134,11 @@ class FullWidthNetwork(nn.Module):
         self.space, self.architecture, self.replicas = space, architecture, len(initialisers)
         self.layers = nn.ModuleList()
         for recorded in layers(space, architecture, image).layers:
-            layer = nn.Module()
             weight = torch.empty(self.replicas, *recorded.weight, dtype=dtype)
             bias = torch.empty(self.replicas, recorded.weight[0], dtype=dtype) if recorded.bias else None
             for replica, fill in enumerate(initialisers):
                 fill(recorded.kind, weight[replica], None if bias is None else bias[replica])
-            layer.weight = nn.Parameter(weight.flatten(0, 1))
-            layer.bias = None if bias is None else nn.Parameter(bias.flatten())
-            self.layers.append(layer)
+            self.layers.append(_Trainable(weight.flatten(0, 1), None if bias is None else bias.flatten()))
 
     def forward(self, images: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes).
@@ -150,7 +157,7 @@ class FullWidthNetwork(nn.Module):
         return self.space.network(ops, self.architecture, images)
 
     def _layer_parameters(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        return iter([(layer.weight, layer.bias) for layer in self.layers])
+        return iter([(layer.weight, layer.bias) for layer in cast(Iterable[_Trainable], self.layers)])
 
 
 def keep_freed_memory() -> bool:

@@ -17,6 +17,9 @@ from numba import njit
 
 SUM, MEAN, MAX = 0, 1, 2
 
+View = tuple[int, int, int, int, int]
+"""Rectify, mode, kernel, stride, padding."""
+
 _STRIP = 8192
 """Bytes of a map that are computed before the next ones: of the 32 KiB and more of a first-level cache, a part."""
 
@@ -24,7 +27,7 @@ _LINE = 64
 """Bytes of a cache line."""
 
 # Fused multiply-adds and -0.0 == 0.0 are all the freedom that the compiler gets: no reordering of sums.
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 # The innermost loops take flat arrays and where to begin in them. Cutting a slice costs as much as a short row, and an
 # offset that might be negative would keep a loop from being vectorised: hence the unsigned integers.
@@ -35,15 +38,23 @@ _unsigned = np.uintp
 # direction let NaN through, as torch's relu does.
 
 
-@njit(**_OPTIONS)
-def _fill(out, at, count, value):
+@_compiled
+def _fill(out: np.ndarray, at: np.uintp, count: np.uintp, value: float) -> None:
     """Set entries to a value."""
     for i in range(count):
         out[at + i] = value
 
 
-@njit(**_OPTIONS)
-def _add_entries(out, at, source, start, count, floor, coefficient):
+@_compiled
+def _add_entries(
+    out: np.ndarray,
+    at: np.uintp,
+    source: np.ndarray,
+    start: np.uintp,
+    count: np.uintp,
+    floor: float,
+    coefficient: float,
+) -> None:
     """Add `coefficient` times the entries of `source`."""
     for i in range(count):
         value = source[start + i]
@@ -51,8 +62,10 @@ def _add_entries(out, at, source, start, count, floor, coefficient):
         out[at + i] += coefficient * value
 
 
-@njit(**_OPTIONS)
-def _sum_rows(out, at, image, start, rows, size, floor):
+@_compiled
+def _sum_rows(
+    out: np.ndarray, at: np.uintp, image: np.ndarray, start: np.uintp, rows: int, size: np.uintp, floor: float
+) -> None:
     """Write the sum of one, two or three rows of `size` entries."""
     if rows == 3:
         for i in range(size):
@@ -73,8 +86,17 @@ def _sum_rows(out, at, image, start, rows, size, floor):
             out[at + i] = floor if a < floor else a
 
 
-@njit(**_OPTIONS)
-def _add_sums(out, at, row, start, count, lanes, columns, coefficient):
+@_compiled
+def _add_sums(
+    out: np.ndarray,
+    at: np.uintp,
+    row: np.ndarray,
+    start: np.uintp,
+    count: np.uintp,
+    lanes: np.uintp,
+    columns: int,
+    coefficient: float,
+) -> None:
     """Add `coefficient` times the sum of two or three neighbouring columns of a row."""
     if columns == 3:
         for i in range(count):
@@ -86,14 +108,16 @@ def _add_sums(out, at, row, start, count, lanes, columns, coefficient):
             out[at + i] += coefficient * (row[column] + row[column + lanes])
 
 
-@njit(**_OPTIONS)
-def _larger(a, b):
+@_compiled
+def _larger(a: float, b: float) -> float:
     """Return the larger number, or NaN if there is one, as torch's pooling does."""
     return b if (b > a) | (b != b) else a
 
 
-@njit(**_OPTIONS)
-def _max_rows(out, at, image, start, rows, size, floor):
+@_compiled
+def _max_rows(
+    out: np.ndarray, at: np.uintp, image: np.ndarray, start: np.uintp, rows: int, size: np.uintp, floor: float
+) -> None:
     """Write the largest of one, two or three rows; a row taken twice changes nothing."""
     second = start + size if rows > 1 else start
     third = second + size if rows > 2 else second
@@ -102,8 +126,17 @@ def _max_rows(out, at, image, start, rows, size, floor):
         out[at + i] = floor if value < floor else value
 
 
-@njit(**_OPTIONS)
-def _add_maxima(out, at, row, start, count, lanes, columns, coefficient):
+@_compiled
+def _add_maxima(
+    out: np.ndarray,
+    at: np.uintp,
+    row: np.ndarray,
+    start: np.uintp,
+    count: np.uintp,
+    lanes: np.uintp,
+    columns: int,
+    coefficient: float,
+) -> None:
     """Add `coefficient` times the largest of two or three neighbouring columns of a row."""
     last = start + lanes + lanes if columns == 3 else start + lanes
     for i in range(count):
@@ -111,8 +144,21 @@ def _add_maxima(out, at, row, start, count, lanes, columns, coefficient):
         out[at + i] += coefficient * value
 
 
-@njit(**_OPTIONS)
-def _add_view(out, at, image, start, height, size, y, count, view, coefficient, lanes, row):
+@_compiled
+def _add_view(
+    out: np.ndarray,
+    at: int,
+    image: np.ndarray,
+    start: int,
+    height: int,
+    size: int,
+    y: int,
+    count: int,
+    view: View,
+    coefficient: float,
+    lanes: int,
+    row: np.ndarray,
+) -> None:
     """Add `coefficient` times rows y .. y + count of a view to `out`.
 
     Args:
@@ -162,16 +208,24 @@ def _add_view(out, at, image, start, height, size, y, count, view, coefficient, 
         at += length * lanes
 
 
-@njit(**_OPTIONS)
-def _scratch(count, like):
+@_compiled
+def _scratch(count: int, like: np.ndarray) -> np.ndarray:
     """Return an array that begins with a cache line, of the dtype of `like`."""
     memory = np.empty(count + _LINE // like.itemsize, like.dtype)
     skip = -memory.ctypes.data % _LINE // like.itemsize
     return memory[skip : skip + count]
 
 
-@njit(**_OPTIONS)
-def combine(out, images, views, coefficients, constant, onto, lanes):
+@_compiled
+def combine(
+    out: np.ndarray,
+    images: tuple[np.ndarray, ...],
+    views: np.ndarray,
+    coefficients: np.ndarray,
+    constant: float,
+    onto: bool,
+    lanes: int,
+) -> None:
     """Write `constant` plus the sum of `coefficients[k]` times view k of map k into `out`.
 
     Args:
@@ -205,8 +259,8 @@ def combine(out, images, views, coefficients, constant, onto, lanes):
                 _add_view(flat, at, image.reshape(-1), start, high, wide, y, count, view, coefficients[k], lanes, row)
 
 
-@njit(**_OPTIONS)
-def is_zero(field):
+@_compiled
+def is_zero(field: np.ndarray) -> bool:
     """Say whether a map is zero everywhere; it is known at the first entry that is not."""
     entries = field.ravel()
     i = 0
@@ -215,8 +269,16 @@ def is_zero(field):
     return i == entries.size
 
 
-@njit(**_OPTIONS)
-def _add_moments(first, second, pivot, source, start, size, floor):
+@_compiled
+def _add_moments(
+    first: np.ndarray,
+    second: np.ndarray,
+    pivot: np.ndarray,
+    source: np.ndarray,
+    start: np.uintp,
+    size: np.uintp,
+    floor: float,
+) -> None:
     """Add the differences of a row from `pivot`, and their squares, to the sums."""
     for i in range(size):
         value = source[start + i]
@@ -226,8 +288,16 @@ def _add_moments(first, second, pivot, source, start, size, floor):
         second[i] += difference * difference
 
 
-@njit(**_OPTIONS)
-def _add_moments_of_four(first, second, pivot, source, start, size, floor):
+@_compiled
+def _add_moments_of_four(
+    first: np.ndarray,
+    second: np.ndarray,
+    pivot: np.ndarray,
+    source: np.ndarray,
+    start: np.uintp,
+    size: np.uintp,
+    floor: float,
+) -> None:
     """Do so with four rows, and read and write the sums once."""
     for i in range(size):
         at = start + i
@@ -241,8 +311,17 @@ def _add_moments_of_four(first, second, pivot, source, start, size, floor):
         second[i] += (a * a + b * b) + (c * c + d * d)
 
 
-@njit(**_OPTIONS)
-def _add_columns(sums, first, second, pivot, start, lanes, origin, height):
+@_compiled
+def _add_columns(
+    sums: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    pivot: np.ndarray,
+    start: np.uintp,
+    lanes: np.uintp,
+    origin: float,
+    height: int,
+) -> None:
     """Add up, for each lane, what `_add_moments` has found of a column: the mean about `origin` and so on."""
     for lane in range(lanes):
         at = start + lane
@@ -253,8 +332,8 @@ def _add_columns(sums, first, second, pivot, start, lanes, origin, height):
         sums[2, lane] += np.float64(second[at]) - shift * np.float64(first[at])
 
 
-@njit(**_OPTIONS)
-def moments(field, view, height, width, lanes):
+@_compiled
+def moments(field: np.ndarray, view: View, height: int, width: int, lanes: int) -> tuple[float, float]:
     """Return the mean and the biased variance, in float64, of a view whose maps have the given size.
 
     Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that

@@ -15,7 +15,7 @@ import numpy as np
 
 from epsinas.engines.images import kernels
 from epsinas.errors import InputError
-from epsinas.spaces import Space
+from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import BATCH_NORM_EPSILON, output_size, padding
 
 PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
@@ -32,7 +32,12 @@ class Node:
     __slots__ = ("attributes", "digest", "inputs", "operation", "size")
 
     def __init__(
-        self, operation: str, attributes: tuple, inputs: tuple["Node", ...], size: tuple[int, int], digest: bytes
+        self,
+        operation: str,
+        attributes: tuple,
+        inputs: tuple["Node", ...],
+        size: tuple[int, int],
+        digest: bytes,
     ):
         self.operation, self.attributes, self.inputs = operation, attributes, inputs
         self.size, self.digest = size, digest
@@ -55,7 +60,7 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self.nodes: dict[tuple, Node] = {}
+        self.nodes: dict[tuple[str, tuple, tuple[Node, ...], tuple[int, int]], Node] = {}
 
     def input(self, channels: int, height: int, width: int) -> Runs:
         """Return images: every channel its own map."""
@@ -177,7 +182,7 @@ def _joined(runs: Sequence[tuple[Node, int]]) -> Runs:
     return tuple(result)
 
 
-def cell(space: Space, architecture: str, graph: Graph) -> Node:
+def cell(space: ImageSpace, architecture: str, graph: Graph) -> Node:
     """Return a node, in the given graph, that says what one cell makes of an input of one map.
 
     It is the output map if there is one. Otherwise it holds the maps and how many channels each of them has in
@@ -194,29 +199,38 @@ def cell(space: Space, architecture: str, graph: Graph) -> Node:
     return graph.stages(outputs)
 
 
-def identity(space: Space, architecture: str) -> bytes:
-    """Return a digest of the cell's graph: networks of one space with equal digests are the same function."""
+def identity(space: ImageSpace, architecture: str) -> bytes:
+    """Return a digest of the cell's graph: networks of one space with equal digests are the same function.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        Both cells are a 3x3 convolution of their input, in the second one behind a skip connection.
+
+        >>> from epsinas.spaces import NasBench201
+        >>> first = identity(NasBench201(), "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|")
+        >>> first == identity(NasBench201(), "|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|")
+        True
+    """
     return cell(space, architecture, Graph()).digest
 
 
-def build(space: Space, architecture: str, image: tuple[int, int, int]) -> Node:
+def build(space: ImageSpace, architecture: str, image: tuple[int, int, int]) -> Node:
     """Return the output node of one network in a graph of its own, for images of (channels, height, width)."""
     graph = Graph()
     ((output, _),) = space.network(graph, architecture, graph.input(*image))
     return output
 
 
-def reaches_output(space: Space, architecture: str) -> bool:
+def reaches_output(space: ImageSpace, architecture: str) -> bool:
     """Say whether the images reach a network's output."""
     order, _ = schedule(build(space, architecture, (1, 8, 8)))
     return any(node.operation == "channel" for node in order)
 
 
-View = tuple[int, int, int, int, int]
-"""What is made of a stored map on the fly: rectify, mode, kernel, stride, padding (see `kernels`)."""
-
-_PLAIN: View = (0, kernels.SUM, 1, 1, 0)
-_RECTIFIED: View = (1, kernels.SUM, 1, 1, 0)
+_PLAIN: kernels.View = (0, kernels.SUM, 1, 1, 0)
+_RECTIFIED: kernels.View = (1, kernels.SUM, 1, 1, 0)
 
 
 class Field:
@@ -231,7 +245,7 @@ class Field:
 
     def __init__(self, array: np.ndarray, spares: list[np.ndarray] | None = None):
         self.array, self.spares = array, spares
-        self.moments: dict[View, tuple[float, float]] = {}
+        self.moments: dict[kernels.View, tuple[float, float]] = {}
 
     def __del__(self) -> None:
         if self.spares is not None:
@@ -246,7 +260,7 @@ class Form:
     stored, because a layer needs more than a view of one field.
     """
 
-    terms: tuple[tuple[float, View, Field], ...] = ()
+    terms: tuple[tuple[float, kernels.View, Field], ...] = ()
     constant: float = 0.0
     exponent: int = 0
 
@@ -314,7 +328,7 @@ class Lumped:
 
     def _sum(self, node: Node, inputs: list[Form], weight: float) -> Form:
         exponent = max((form.exponent for form in inputs if form.terms), default=0)
-        joined: dict[tuple[View, Field], float] = {}
+        joined: dict[tuple[kernels.View, Field], float] = {}
         constant = 0.0
         for form, count in zip(inputs, node.attributes, strict=True):
             factor = math.ldexp(count, form.exponent - exponent) if form.terms else 0.0

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import RecurrentCell
 
 Shape = tuple[int, int]
@@ -51,7 +51,7 @@ class Counting:
 
     activation_sigm = activation_leaky_relu = activation_tanh
 
-    def recurrent(self, cell: RecurrentCell, x: int, features: int, states: int) -> int:
+    def recurrent(self, cell: RecurrentCell[int], x: int, features: int, states: int) -> int:
         """Record a recurrent layer: one time step has all of its weights."""
         self.layers.append([])
         return cell(x, (features,) * states)[0]
@@ -66,19 +66,33 @@ class Counts:
     layers: int
 
 
-def layers(space: NasBenchNLP, architecture: str) -> list[list[Linear]]:
+def layers(space: SequenceSpace, architecture: str) -> list[list[Linear]]:
     """Return the linear layers of every recurrent layer."""
     counting = Counting()
     space.network(counting, architecture, space.embedding)
     return counting.layers
 
 
-def count(space: NasBenchNLP, architecture: str, vocabulary: int = 0) -> Counts:
+def count(space: SequenceSpace, architecture: str, vocabulary: int = 0) -> Counts:
     """Count a network's parameters, FLOPs (two for each weight of a recurrent layer) and linear layers.
 
     A linear layer of n units has n * m weights for each input of m units and n biases; nodes that nothing needs
     count too. With a vocabulary of V tokens, V * (embedding + 1) is added for the embedding, which the decoder
     shares, and the decoder's bias: that is the benchmark's number of parameters.
+
+    Args:
+        space: the search space.
+        architecture: its architecture string.
+        vocabulary: tokens of the decoder, 0 to count the recurrent layers only.
+
+    Raises:
+        InputError: the architecture is malformed.
+
+    Example:
+        >>> from epsinas.spaces import NasBenchNLP
+        >>> recipe = '{"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}'
+        >>> count(NasBenchNLP(layers=1, embedding=2), recipe).parameters  # 2 * 2 + 2 * 2 + 2
+        10
     """
     linears = [linear for layer in layers(space, architecture) for linear in layer]
     return Counts(

@@ -17,7 +17,7 @@ from epsinas.spaces.base import SequenceSpace, Space
 if TYPE_CHECKING:
     import torch
 
-    from epsinas.engines.sequences.lumped import Layer
+    from epsinas.engines.sequences.lumped import Program
 
 _SECTION = {
     "corpora": {
@@ -57,7 +57,7 @@ class LumpedEngine:
 
 
 @functools.lru_cache(maxsize=1)
-def _layers(space: SequenceSpace, architecture: str) -> list[Layer]:
+def _layers(space: SequenceSpace, architecture: str) -> list[Program]:
     """Keep the last network's programs, for other weights and other batches."""
     from epsinas.engines.sequences import lumped
 
@@ -78,7 +78,8 @@ class FullWidthEngine:
         """Return the first of the last layer's equal units."""
         import torch
 
-        from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork, constant
+        from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+        from epsinas.engines.sequences.initialisers import constant
 
         with torch.no_grad():
             network = FullWidthRecurrentNetwork(self._space, architecture, constant(weight), weight, self._dtype)

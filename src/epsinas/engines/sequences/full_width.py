@@ -1,13 +1,14 @@
 """The full-width interpreter of recurrent networks: a torch module with real weight matrices, the reference."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from epsinas.engines.sequences.counting import layers
-from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import LEAK, RecurrentCell
 
 Initialiser = Callable[[Sequence[Tensor], Tensor], None]
@@ -62,7 +63,7 @@ class FullWidthRecurrent:
         """Multiply negative entries by LEAK."""
         return functional.leaky_relu(x, LEAK)
 
-    def recurrent(self, cell: RecurrentCell, x: Tensor, features: int, states: int) -> Tensor:
+    def recurrent(self, cell: RecurrentCell[Tensor], x: Tensor, features: int, states: int) -> Tensor:
         """Run the cell along (time, batch, units)."""
         parameters = next(self.layers)
         # copy_ makes a start out of the dtype's range infinite, which torch.full refuses.
@@ -73,6 +74,15 @@ class FullWidthRecurrent:
             hidden = cell(step, hidden)
             outputs.append(hidden[0])
         return torch.stack(outputs)
+
+
+class _Trainable(nn.Module):
+    """The weight matrices and the bias of one linear layer."""
+
+    def __init__(self, weights: Iterable[Tensor], bias: Tensor):
+        super().__init__()
+        self.weights = nn.ParameterList(weights)
+        self.bias = nn.Parameter(bias)
 
 
 class FullWidthRecurrentNetwork(nn.Module):
@@ -88,7 +98,7 @@ class FullWidthRecurrentNetwork(nn.Module):
 
     def __init__(
         self,
-        space: NasBenchNLP,
+        space: SequenceSpace,
         architecture: str,
         initialise: Initialiser,
         start: float = 0.0,
@@ -100,9 +110,8 @@ class FullWidthRecurrentNetwork(nn.Module):
         for recorded in layers(space, architecture):
             linears = nn.ModuleList()
             for shapes in recorded:
-                linear = nn.Module()
-                linear.weights = nn.ParameterList(torch.empty(shape, dtype=dtype) for shape in shapes.weights)
-                linear.bias = nn.Parameter(torch.empty(shapes.weights[0][0], dtype=dtype))
+                weights = (torch.empty(shape, dtype=dtype) for shape in shapes.weights)
+                linear = _Trainable(weights, torch.empty(shapes.weights[0][0], dtype=dtype))
                 with torch.no_grad():
                     initialise(list(linear.weights), linear.bias)
                 linears.append(linear)
@@ -110,16 +119,8 @@ class FullWidthRecurrentNetwork(nn.Module):
 
     def forward(self, embedded: Tensor) -> Tensor:
         """Map embedded tokens (time, batch, embedding) to the last layer's first hidden state, of the same shape."""
-        parameters = [[(list(linear.weights), linear.bias) for linear in linears] for linears in self.layers]
+        parameters: list[Parameters] = [
+            [(list(linear.weights), linear.bias) for linear in linears]
+            for linears in cast(Iterable[Iterable[_Trainable]], self.layers)
+        ]
         return self.space.network(FullWidthRecurrent(parameters, self.start), self.architecture, embedded)
-
-
-def constant(weight: float) -> Initialiser:
-    """Set every weight and every bias to `weight`, as the released experiments do for recurrent networks."""
-    value = torch.tensor(weight, dtype=torch.float64)
-
-    def initialise(weights: Sequence[Tensor], bias: Tensor) -> None:
-        for tensor in (*weights, bias):
-            tensor.copy_(value)
-
-    return initialise

@@ -14,11 +14,13 @@ from numba import njit
 LINEAR, PROD, SUM, BLEND, TANH, SIGM, LEAKY_RELU = range(7)
 
 # Fused multiply-adds are all the freedom that the compiler gets: no reordering of sums.
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
-@njit(**_OPTIONS)
-def run(code, factors, outputs, x, weight, leak):
+@_compiled
+def run_values(
+    code: np.ndarray, factors: np.ndarray, outputs: np.ndarray, x: np.ndarray, weight: float, leak: float
+) -> np.ndarray:
     """Run a layer's cell along a sequence.
 
     Args:
@@ -80,8 +82,10 @@ def run(code, factors, outputs, x, weight, leak):
     return result
 
 
-@njit(**_OPTIONS)
-def _evaluate(code, factors, registers, states, weight, leak):
+@_compiled
+def _evaluate(
+    code: np.ndarray, factors: np.ndarray, registers: np.ndarray, states: int, weight: float, leak: float
+) -> None:
     """Run a cell once on one number for each register, in place."""
     for at in range(len(code)):
         operation = code[at, 0]
@@ -108,20 +112,29 @@ def _evaluate(code, factors, registers, states, weight, leak):
         registers[1 + states + at] = value
 
 
-@njit(**_OPTIONS)
-def constants(code, factors, outputs, x, weight, leak, rounds, tolerance):
+@_compiled
+def constants(
+    code: np.ndarray,
+    factors: np.ndarray,
+    outputs: np.ndarray,
+    x: float,
+    weight: float,
+    leak: float,
+    rounds: int,
+    tolerance: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose the constant of each register: at a fixed point of the cell, as far as iteration finds one.
 
     A state that does not arrive gets 0 if it goes there, otherwise `weight`, where it starts: it varies so much
     in time that its distance from any constant of its size has all digits.
 
     Args:
-        code: as in `run`.
-        factors: as in `run`, float64.
-        outputs: as in `run`.
+        code: as in `run_values`.
+        factors: as in `run_values`, float64.
+        outputs: as in `run_values`.
         x: the constant of the layer's input.
-        weight: as in `run`.
-        leak: as in `run`.
+        weight: as in `run_values`.
+        leak: as in `run_values`.
         rounds: of the iteration at most.
         tolerance: relative change at which a state has arrived.
 
@@ -155,8 +168,8 @@ def constants(code, factors, outputs, x, weight, leak, rounds, tolerance):
     return registers, drift
 
 
-@njit(**_OPTIONS)
-def _sigmoid_change(start, change, below):
+@_compiled
+def _sigmoid_change(start: float, change: float, below: float) -> float:
     """Return sigmoid(start + change) - sigmoid(start) without cancellation; `below` is exp(-abs(start)).
 
     With a = start + change and b = start it is sinh(change / 2) / (2 cosh(a / 2) cosh(b / 2)), here with every
@@ -169,20 +182,31 @@ def _sigmoid_change(start, change, below):
     return size if change > 0 else -size
 
 
-@njit(**_OPTIONS)
-def run_deviations(code, factors, outputs, x, weight, leak, fixed, start, drift, kept):
+@_compiled
+def run_deviations(
+    code: np.ndarray,
+    factors: np.ndarray,
+    outputs: np.ndarray,
+    x: np.ndarray,
+    weight: float,
+    leak: float,
+    fixed: np.ndarray,
+    start: np.ndarray,
+    drift: np.ndarray,
+    kept: np.ndarray,
+) -> np.ndarray:
     """Run a layer's cell along a sequence on deviations from a constant in each register.
 
     Every operation computes the change of its output from the changes of its inputs, so that a change keeps its
     16 digits however small a part of the constant it is.
 
     Args:
-        code: as in `run`.
-        factors: as in `run`.
-        outputs: as in `run`.
+        code: as in `run_values`.
+        factors: as in `run_values`.
+        outputs: as in `run_values`.
         x: (time, batch) float64, deviations of the layer's input from its constant.
-        weight: as in `run`.
-        leak: as in `run`.
+        weight: as in `run_values`.
+        leak: as in `run_values`.
         fixed: (time, registers), the constant of each register.
         start: (states,), deviation of each hidden state before the first time step.
         drift: (states,), by which the constant of each new hidden state exceeds that of the state it becomes.

@@ -30,7 +30,7 @@ from epsinas.engines.base import Deviations
 from epsinas.engines.sequences import kernels
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
-from epsinas.spaces.nas_bench_nlp import NasBenchNLP
+from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import LEAK, RecurrentCell
 
 PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
@@ -72,7 +72,7 @@ _CODES = {
 
 
 @dataclass(frozen=True)
-class Layer:
+class Program:
     """A recurrent layer as a program for `kernels`, a digest of what it computes, and whether it reads its input."""
 
     code: np.ndarray
@@ -90,8 +90,8 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self.expressions: dict[tuple, Expression] = {}
-        self.layers: list[Layer] = []
+        self.expressions: dict[tuple[str, tuple[Expression, ...], tuple[int, ...]], Expression] = {}
+        self.layers: list[Program] = []
 
     def linear(self, xs: Sequence[Lump], features: int) -> Lump:
         """Add up the units of equal inputs."""
@@ -125,7 +125,7 @@ class Graph:
         """Return the leaky rectifier."""
         return self._expression("leaky_relu", [x[0]]), x[1]
 
-    def recurrent(self, cell: RecurrentCell, x: Lump, features: int, states: int) -> Lump:
+    def recurrent(self, cell: RecurrentCell[Lump], x: Lump, features: int, states: int) -> Lump:
         """Compile the cell; the layer's output is the next layer's input."""
         hidden = tuple(self._expression(f"h_prev_{state}", []) for state in range(states))
         outputs = cell(x, tuple((state, features) for state in hidden))
@@ -149,7 +149,7 @@ class Graph:
         return self.expressions[key]
 
 
-def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expression]) -> Layer:
+def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expression]) -> Program:
     """Write the program of what the first new hidden state needs, in this time step and in those before it."""
     order: list[Expression] = []
     needed = [0]
@@ -170,7 +170,7 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         factors[at, : len(expression.units)] = expression.units
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
-    return Layer(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
+    return Program(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
@@ -181,19 +181,19 @@ def _append(order: list[Expression], expression: Expression) -> None:
         order.append(expression)
 
 
-def build(space: NasBenchNLP, architecture: str) -> list[Layer]:
+def build(space: SequenceSpace, architecture: str) -> list[Program]:
     """Return the layers of a network; the first reads the sum of a token's embedding."""
     graph = Graph()
     space.network(graph, architecture, graph.input())
     return graph.layers
 
 
-def identity(space: NasBenchNLP, architecture: str) -> bytes:
+def identity(space: SequenceSpace, architecture: str) -> bytes:
     """Return a digest: networks of one space with equal digests are the same function."""
     return hashlib.blake2b(b"|".join(layer.digest for layer in build(space, architecture)), digest_size=16).digest()
 
 
-def reaches_output(space: NasBenchNLP, architecture: str) -> bool:
+def reaches_output(space: SequenceSpace, architecture: str) -> bool:
     """Say whether the tokens reach a network's output: every layer must read its input, in some time step."""
     return all(layer.reads_input for layer in build(space, architecture))
 
@@ -221,7 +221,7 @@ class LumpedRecurrent:
         with np.errstate(over="ignore"):
             self.x = (sums - self.constant).astype(self.dtype)[places.reshape(batch.tokens.shape)]
 
-    def outputs(self, layers: Sequence[Layer], weight: float) -> np.ndarray | Deviations:
+    def outputs(self, layers: Sequence[Program], weight: float) -> np.ndarray | Deviations:
         """Return one unit of the last layer when every weight, bias and initial state is `weight`.
 
         Returns:
@@ -233,10 +233,10 @@ class LumpedRecurrent:
             w, leak = self.dtype.type(weight), self.dtype.type(LEAK)
         x = self.x
         for layer in layers:
-            x = kernels.run(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak)
+            x = kernels.run_values(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak)
         return x
 
-    def _deviations(self, layers: Sequence[Layer], weight: float) -> Deviations:
+    def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
         count = len(self.x)
         constant, steps, x = self.constant, np.zeros((count, 1)), self.x
         for layer in layers:

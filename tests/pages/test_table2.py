@@ -3,16 +3,14 @@ import pandas as pd
 import pytest
 
 from epsinas import InputError, NasBench201
-from epsinas.paper.pool import (
+from epsinas.pages.table2 import (
     baseline_rows,
     comparison_table,
-    epsilon_row,
-    guiding_accuracy,
+    computed_row,
     published_row,
     published_scores,
     quoted_rows,
     score_row,
-    search_table,
     trained_rows,
 )
 
@@ -27,32 +25,22 @@ COLUMNS = {
 }
 
 
-def performance(indices, datasets=("cifar10",), splits=("valid", "test"), epochs=200, seed=0):
-    rng = np.random.default_rng(seed)
-    tables = [
-        pd.DataFrame({"index": indices, "dataset": dataset, "split": split, "epochs": epochs}).assign(
-            seed=pd.array([None] * len(indices), dtype="Int8"), accuracy=rng.uniform(10, 90, len(indices))
-        )
-        for dataset in datasets
-        for split in splits
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
 def test_the_highest_score_of_each_pool():
     # Every pool of 50 of four networks has the third one, which has the highest score.
     row = score_row("epsilon", SCORES, COLUMNS, **POOLS)
     assert row["block"] == "Trainless (N=50)"
     assert (row["cifar10_test_mean"], row["cifar10_test_sd"], row["runs"]) == (70, 0, 20)
+    assert (row["cifar10_scored"], row["cifar10_networks"]) == (3, 4)
+    assert "cifar100_scored" not in row
     assert row["note"] == "cifar10: 3 of 4 networks scored; cifar100: no scores in the data source"
     assert np.isnan(row["cifar100_test_mean"])
     assert row["missing"] == "not in the data source: cifar10_valid, cifar100_valid, cifar100_test"
 
 
 def test_cost_of_scoring_a_pool():
-    row = epsilon_row(SCORES, COLUMNS, 7.2, **POOLS)
+    row = computed_row("epsilon", SCORES, COLUMNS, 7.2, **POOLS)
     assert row["cost_hours"] == pytest.approx(7.2 / 4 * 50 / 3600)
-    assert row["cost_origin"].startswith("measured: scoring jobs of cifar10 on one core")
+    assert row["cost_origin"].startswith("measured: scoring cifar10 on one core")
 
 
 def test_baselines():
@@ -108,50 +96,3 @@ def test_table_has_the_papers_order_and_all_columns():
     assert blocks[-1] == "Trainless (all space)"
     assert blocks.index("Trainless (N=100)") < blocks.index("Trainless (N=10)")
     assert {"cifar10_valid_mean", "cifar10_valid_sd", "missing", "note"} <= set(table)
-
-
-def test_searches_are_guided_by_the_test_accuracy_only_where_there_is_no_other():
-    both, test_only = performance([0, 1]), performance([0, 1], splits=["test"])
-    assert guiding_accuracy(both, "cifar10", 200, pd.Index([1, 0]))[1] == "valid"
-    assert guiding_accuracy(test_only, "cifar10", 200, pd.Index([1, 0]))[1] == "test"
-    with pytest.raises(InputError, match="found no rows for dataset cifar10, split test, epochs 12"):
-        guiding_accuracy(both, "cifar10", 12, pd.Index([0, 1]))
-
-
-@pytest.mark.parametrize("warm_up", ["first", "all"])
-def test_search_table(warm_up):
-    table = performance(range(15625))
-    accuracy = table.query("split == 'test'").set_index("index")["accuracy"]
-    settings = {"rounds": 4, "trained": 12, "population": 5, "tournament": 2, "warm_up_pool": 100}
-    curves = search_table(
-        SPACE, list(SPACE.architectures()), accuracy, table, "cifar10", 200, 0, random_warm_up=warm_up, **settings
-    )
-    assert curves.groupby("search").size().to_dict() == dict.fromkeys(
-        ["evolution", "evolution_move", "evolution_warm_up", "evolution_warm_up_move", "random", "random_warm_up"], 12
-    )
-    assert (curves["lower"] <= curves["median"]).all()
-    assert (curves["median"] <= curves["upper"]).all()
-    assert (curves["guide"] == "valid").all()
-    # Scores are the test accuracies here, so the first network of a warm-up is the best of its pool.
-    warm = curves[curves["search"] == "random_warm_up"]
-    assert warm["median"].nunique() == 1
-
-
-def test_search_needs_the_whole_space():
-    table = performance(range(3))
-    with pytest.raises(InputError, match="operations: found 3 networks, expected all 15625 combinations"):
-        search_table(
-            SPACE,
-            list(SPACE.architectures())[:3],
-            pd.Series([1.0, 2.0, 3.0]),
-            table,
-            "cifar10",
-            200,
-            0,
-            random_warm_up="first",
-            rounds=1,
-            trained=2,
-            population=2,
-            tournament=1,
-            warm_up_pool=2,
-        )

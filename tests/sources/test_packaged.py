@@ -1,0 +1,282 @@
+import doctest
+import runpy
+import subprocess
+import sys
+from importlib.resources import files
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import epsinas
+from epsinas import InputError, NasBench101, NasBench201, load_benchmark
+from epsinas.files.tables import (
+    read_architectures,
+    read_performance,
+    read_published_scores,
+    read_training_cost,
+)
+from epsinas.sources import packaged
+from tests.conftest import PROJECT
+
+DATA = files("epsinas") / "data"
+SPACES = {"nas-bench-201": 15625, "nas-bench-101": 15000, "nas-bench-nlp": 344}
+KEYS = {
+    "architectures": ["index", "architecture"],
+    "performance": ["index", "dataset", "split", "epochs", "seed"],
+    "training-cost": ["index"],
+    "published-scores": ["index", "dataset", "metric"],
+}
+READERS = {
+    "architectures": read_architectures,
+    "performance": read_performance,
+    "training-cost": read_training_cost,
+    "published-scores": read_published_scores,
+}
+
+
+def parts(name: str) -> tuple[str, str]:
+    space, kind, _ = name.rsplit(".", 2)
+    return space, kind
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Every file that the package gives."""
+    folder = tmp_path_factory.mktemp("packaged")
+    for name, write in packaged.FILES.items():
+        write(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", packaged.FILES)
+def test_what_the_package_gives_is_what_the_benchmarks_published(folder, mirror, name):
+    _, kind = parts(name)
+    found, expected = (
+        READERS[kind](path / name).sort_values(KEYS[kind]).set_index(KEYS[kind]) for path in (folder, mirror)
+    )
+    pd.testing.assert_index_equal(found.index, expected.index, exact=False)
+    # Points of accuracy: the benchmarks wrote some from single precision. Others are kept in it.
+    tolerance = {"accuracy": {"atol": 3e-6, "rtol": 0}}
+    for measure in expected.columns.intersection(["accuracy", "loss", "seconds", "score"]):
+        limits = tolerance.get(measure, {"atol": 0, "rtol": 6e-8})
+        np.testing.assert_allclose(found[measure], expected[measure], err_msg=name, **limits)
+    for counted in expected.columns.intersection(["parameters", "parameters_wikitext2"]):
+        assert found[counted].equals(expected[counted])
+
+
+@pytest.mark.parametrize("split", ["test", "valid"])
+def test_ranks_are_those_of_the_benchmark(mirror, split):
+    expected = read_performance(mirror / "nas-bench-201.performance.parquet")
+    expected = expected[expected["seed"].isna() & (expected["split"] == split)]
+    benchmark = load_benchmark("nas-bench-201")
+    for key, group in expected.groupby(["dataset", "split", "epochs"]):
+        accuracy = group.set_index("index")["accuracy"].round(5)
+        # Rounding of single precision breaks ties at random; equal counts are tied here.
+        assert benchmark["{}_{}_{}".format(*key)].round(5).rank().equals(accuracy.rank()), key
+
+
+def test_the_tables_are_what_the_script_packs(mirror, tmp_path):
+    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_published.py"))
+    script["pack"](mirror, tmp_path)
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == sorted(path.name for path in DATA.iterdir() if path.name.startswith("nas-bench-"))
+    for name in written:
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), pd.read_parquet(DATA / name))
+
+
+def test_a_value_that_is_no_count_of_answers_is_refused():
+    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_published.py"))
+    with pytest.raises(InputError, match=r"no such counts$"):
+        script["kept"](pd.Series([50.0, 33.333]), {"answers": 100})
+
+
+def test_all_tables_take_less_than_five_megabytes():
+    sizes = {path.name: path.stat().st_size for path in DATA.iterdir() if path.name.startswith("nas-bench-")}
+    assert len(sizes) == 5
+    assert sum(sizes.values()) < 2.5e6
+
+
+@pytest.mark.parametrize("name", packaged.FILES)
+def test_files_are_in_the_pipelines_schemas(folder, name):
+    space, kind = parts(name)
+    table = READERS[kind](folder / name)
+    assert set(table["index"]) <= set(packaged.architectures(space)["index"])
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_architectures_are_of_their_space(space):
+    networks = packaged.architectures(space)
+    assert len(networks) == SPACES[space]
+    assert networks["index"].dtype == np.int32
+    assert networks["index"].is_monotonic_increasing
+    known = epsinas.space(space)
+    for architecture in networks["architecture"].sample(100, random_state=0):
+        assert known.format(known.parse(architecture)) == architecture
+
+
+def test_nas_bench_201_is_the_whole_space():
+    assert set(packaged.architectures("nas-bench-201")["architecture"]) == set(NasBench201().architectures())
+
+
+def test_nas_bench_101_has_no_network_twice():
+    space = NasBench101()
+    sample = packaged.architectures("nas-bench-101")["architecture"].head(2000)
+    assert sample.map(space.graph_hash).is_unique
+
+
+def test_recipes_are_those_of_the_benchmark():
+    networks = packaged.architectures("nas-bench-nlp")
+    assert networks["index"].min() == 1_000_000
+    assert networks["index"].is_unique
+    # Some recipes were drawn more than once.
+    assert networks["architecture"].nunique() > 270
+    assert networks["parameters_wikitext2"].between(1e6, 1e9).all()
+
+
+def test_accuracies_lie_between_nothing_and_the_best_known():
+    benchmark = load_benchmark("nas-bench-201").drop(columns=["index", "architecture"])
+    assert not benchmark.isna().any().any()
+    best = benchmark.max()
+    # Dong and Yang (2020), Table 5, "optimal": 94.37, 73.51, 47.31.
+    assert best["cifar10_test_200"] == pytest.approx(94.37, abs=0.005)
+    assert best["cifar100_test_200"] == pytest.approx(73.51, abs=0.005)
+    assert best["ImageNet16-120_test_200"] == pytest.approx(47.31, abs=0.005)
+    assert benchmark["cifar10_test_200"].corr(benchmark["cifar100_test_200"], "spearman") > 0.95
+    assert (benchmark["cifar10_test_200"] > benchmark["cifar10_test_12"]).mean() > 0.9
+
+
+def test_means_are_means_over_some_of_the_trainings():
+    table = packaged.performance("nas-bench-201").query("dataset == 'cifar10' and epochs == 200")
+    wide = table.assign(seed=table["seed"].fillna(-1)).pivot(index="index", columns="seed", values="accuracy")
+    assert wide.notna().sum().to_dict() == {-1: 15625, 0: 15625, 1: 13400, 2: 7961}
+    trainings = [wide[seed] for seed in range(3)]
+    fits = pd.Series(False, index=wide.index)
+    for count in (1, 2, 3):
+        for chosen in combinations(trainings, count):
+            fits |= (sum(chosen) / count - wide[-1]).abs() < 1e-9
+    assert fits.all()
+
+
+def test_accuracies_of_nas_bench_101_grow_with_training():
+    benchmark = load_benchmark("nas-bench-101")
+    columns = [f"cifar10_valid_{epochs}" for epochs in (4, 12, 36, 108)]
+    assert list(benchmark)[2:] == columns
+    assert benchmark[columns].median().is_monotonic_increasing
+    answers = benchmark[columns] * 99.84
+    assert ((answers - answers.round()).abs() < 1e-6).all().all()
+
+
+def test_a_failed_training_has_a_row_and_a_missing_one_has_none():
+    table = packaged.performance("nas-bench-nlp")
+    assert table["dataset"].value_counts().to_dict() == {"wikitext-2": 344, "ptb": 312}
+    assert table.groupby("dataset")["loss"].count().to_dict() == {"wikitext-2": 340, "ptb": 312}
+    # A word of vocabulary V drawn at random has ln V nats: 9.2 for the Penn Treebank, 10.4 for WikiText-2.
+    assert table["loss"].dropna().between(4, 10.4).all()
+    assert load_benchmark("nas-bench-nlp").drop(columns=["index", "architecture"]).count().tolist() == [312, 340]
+
+
+def test_scores_of_others():
+    scores = packaged.published_scores("nas-bench-201")
+    counts = scores.groupby("metric")["index"].count()
+    assert len(counts) == 14
+    assert counts.pop("naswot") == 3 * 15625
+    assert set(counts) == {2 * 9445}
+    assert scores.loc[scores["metric"] == "params", "score"].mul(1e6).round(6).mod(1).eq(0).all()
+    assert packaged.published_scores("nas-bench-nlp").groupby("metric")["index"].count().tolist() == [275] * 10
+
+
+def test_published_parameters_are_those_that_counting_gives():
+    """In millions; the benchmark counts for CIFAR-10 73,306 + 243,040 a 3x3 edge + 28,000 a 1x1 edge."""
+    networks = packaged.architectures("nas-bench-201").set_index("index")["architecture"]
+    scores = packaged.published_scores("nas-bench-201").query("dataset == 'cifar10' and metric == 'params'")
+    strings = networks[scores["index"]].str
+    expected = 73_306 + 243_040 * strings.count("nor_conv_3x3") + 28_000 * strings.count("nor_conv_1x1")
+    assert (scores["score"].to_numpy() * 1e6).round().tolist() == expected.tolist()
+
+
+def test_seconds_of_training():
+    cost = packaged.training_cost("nas-bench-201")
+    assert len(cost) == 15625
+    assert cost["seconds"].between(10, 1000).all()
+
+
+def test_every_column_has_an_origin_and_a_licence():
+    record = yaml.safe_load((DATA / "benchmarks.yaml").read_text())
+    columns = [
+        column
+        for kinds in record["benchmarks"].values()
+        for described in kinds.values()
+        for column in described.values()
+    ]
+    assert {column["origin"] for column in columns} == set(record["origins"])
+    assert all(origin["source"] and origin["licence"] for origin in record["origins"].values())
+    for space, kinds in record["benchmarks"].items():
+        described = {name for kind in kinds if kind != "published-scores" for name in kinds[kind]}
+        assert set(pd.read_parquet(DATA / f"{space}.parquet")) == described
+        if scores := kinds.get("published-scores"):
+            assert set(pd.read_parquet(DATA / f"{space}.published-scores.parquet")) == {"index", *scores}
+
+
+def test_a_file_says_where_it_comes_from():
+    origin = packaged.origin("nas-bench-nlp.performance.parquet")
+    assert origin.licence == "CC BY 4.0; Apache-2.0"
+    assert "nas-bench-nlp-release" in origin.source
+    with pytest.raises(InputError, match=r"^cifar10.npz: not inside the package, which has nas-bench-201"):
+        packaged.origin("cifar10.npz")
+
+
+@pytest.mark.parametrize(
+    ("function", "space", "message"),
+    [
+        (
+            load_benchmark,
+            "nas-bench-301",
+            "performance inside the package: found 'nas-bench-301', "
+            "expected one of nas-bench-201, nas-bench-101, nas-bench-nlp",
+        ),
+        (
+            packaged.architectures,
+            "cifar10",
+            "architectures inside the package: found 'cifar10', "
+            "expected one of nas-bench-201, nas-bench-101, nas-bench-nlp",
+        ),
+        (
+            packaged.training_cost,
+            "nas-bench-101",
+            "training-cost inside the package: found 'nas-bench-101', expected one of nas-bench-201",
+        ),
+        (
+            packaged.published_scores,
+            "nas-bench-101",
+            "published-scores inside the package: found 'nas-bench-101', expected one of nas-bench-201, nas-bench-nlp",
+        ),
+    ],
+)
+def test_what_the_package_lacks_is_refused_in_one_line(function, space, message):
+    with pytest.raises(InputError) as caught:
+        function(space)
+    assert str(caught.value) == message
+
+
+def test_a_benchmark_is_tidy():
+    benchmark = load_benchmark("nas-bench-201")
+    assert list(benchmark)[:3] == ["index", "architecture", "cifar10_test_200"]
+    assert benchmark.shape == (15625, 12)
+    assert benchmark["index"].tolist() == list(range(15625))
+    assert (benchmark.dtypes.iloc[2:] == np.float64).all()
+
+
+def test_examples_run():
+    found = doctest.testmod(packaged)
+    assert (found.failed, found.attempted > 5) == (0, True)
+
+
+def test_importing_the_package_does_not_read_tables():
+    command = "import epsinas, sys; assert 'epsinas.sources' not in sys.modules; epsinas.load_benchmark"
+    subprocess.run([sys.executable, "-c", command], check=True)
+    assert "load_benchmark" in epsinas.__all__
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        _ = epsinas.missing
