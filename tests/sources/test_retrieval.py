@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -226,6 +227,28 @@ def test_an_official_file_is_read_once_for_all_its_tables(tmp_path, tables):
     retrieve("tiny.performance.parquet", tmp_path / "performance", None, tmp_path / "cache")
     assert len(schemas.read_performance(tmp_path / "performance")) == 1
     assert read == [[tmp_path / "cache" / "official.file"]]
+
+
+def test_tables_say_what_they_were_made_of(tmp_path, tables):
+    tables(version=7)
+    architecture(tmp_path)
+    (record,) = (tmp_path / "cache").glob("tiny.tables-*-v7/made_of.json")
+    digest = hashlib.sha256(b"first").hexdigest()
+    assert json.loads(record.read_text()) == {"files": {"official.file": digest}, "reader": 7}
+
+
+def test_memory_that_ends_in_a_conversion_is_no_bad_file(tmp_path, offer):
+    def reader(paths, progress=None):
+        raise MemoryError
+
+    raw = RawFile("official.file", ("http://127.0.0.1:1/",))
+    (tmp_path / "official.file").write_text("content")
+    offer("pictures.npz", image_conversion((raw,), reader))
+    (source,) = table_sources("tiny", [((raw,), reader)], 1, ("architectures",), "MIT")
+    offer(source.name, *source.conversions)
+    for name in ("pictures.npz", source.name):
+        message = refusal(retrieve, name, tmp_path / name, None, tmp_path)
+        assert message.startswith("official.file: the machine's memory ended while it was read; ")
 
 
 def test_another_official_file_makes_other_tables(tmp_path, tables):
