@@ -123,7 +123,7 @@ def describe_networks(job: Any) -> None:
     """Count every network's parameters and operations, and find networks that are equal."""
     name, sources = job.wildcards.space, job.params.sources
     family = FAMILIES[SPACES[name].family]
-    shapes = {dataset: family.data_shape(path) for dataset, path in sources.items()}
+    shapes = {dataset: family.data_shape(dataset, next(iter(paths), None)) for dataset, paths in sources.items()}
     described = describe(space(name, **job.params.skeleton), read_architectures(job.input.networks), shapes)
     write_architectures(described, job.output[0])
 
@@ -136,7 +136,8 @@ def choose_weights(job: Any) -> None:
     family = FAMILIES[SPACES[wildcards.space].family]
     section = params.section
     inputs, size = section[family.inputs_key], section["batch_size"]
-    (batch,) = family.draws(job.input[0], wildcards.dataset, inputs, size, [0], params.seed, section)
+    path = next(iter(job.input), None)
+    (batch,) = family.draws(path, wildcards.dataset, inputs, size, [0], params.seed, section)
     named = space(wildcards.space, **section["skeleton"])
     table = choose(named, batch, np.random.default_rng(params.seed), precision=params.precision)
     write_csv(table, job.output[0])
@@ -154,7 +155,8 @@ def score_chunk(job: Any) -> None:
         settings = metric.settings[one.settings]({"weights": chosen})
     named = space(one.space, **params["skeleton"])
     draws = range(one.draws)
-    batches = FAMILIES[named.family].draws(job.input.source, one.dataset, one.inputs, one.size, draws, seed, section)
+    path = next(iter(job.input.source), None)
+    batches = FAMILIES[named.family].draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
     conditions = [
         Conditions(named, batch, one.precision, zeros=section["zeros"], seed=seed, draw=draw)
         for draw, batch in zip(draws, batches, strict=True)
@@ -172,7 +174,8 @@ def gather_scores(job: Any) -> None:
     one, metric = Run.of(job.wildcards), find_metric(job.params.metric)
     scores = pd.concat([read_scores(path) for path in job.input.parts])
     networks = read_architectures(job.input.networks)
-    write_scores(gather(networks, one, scores, metric, job.params.seed), job.output[0])
+    params = job.params
+    write_scores(gather(networks, one, scores, metric, params.seed, params.stand_in), job.output[0])
 
 
 def make_table(job: Any) -> None:

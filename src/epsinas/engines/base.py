@@ -6,7 +6,7 @@ sequences. Its rooms bear the same names: `batches`, `counting`, `full_width`, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -90,15 +90,27 @@ class Family(Protocol):
     def shape(self, batch: Any) -> Any:
         """Return what of a batch decides the shapes of a network's layers."""
 
-    def data(self, section: Mapping[str, Any]) -> Mapping[str, str]:
-        """Return by data set the file, in a study's folder of data, that batches are drawn from."""
+    def datasets(self, section: Mapping[str, Any]) -> list[str]:
+        """Return the data sets that a section of a study scores networks on."""
 
-    def data_shape(self, path: str) -> Any:
-        """Return the shape of the inputs that a data set's file gives."""
+    def source(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str | None:
+        """Return the file, in a study's folder of data, that batches are drawn from; None where they need none."""
+
+    def inputs_of(self, section: Mapping[str, Any], dataset: str, inputs: str) -> Hashable:
+        """Return what two data sets share if and only if their batches are the same."""
+
+    def stand_in(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Say what stands in the place of a data set's own inputs, which the paper takes; empty where nothing does."""
+
+    def shape_source(self, section: Mapping[str, Any], dataset: str) -> str | None:
+        """Return the file that `data_shape` needs, None where it needs none."""
+
+    def data_shape(self, dataset: str, path: str | None) -> Any:
+        """Return the shape of a data set's inputs, from its file where it is not known."""
 
     def draws(
         self,
-        path: str,
+        path: str | None,
         dataset: str,
         inputs: str,
         size: int,
@@ -109,7 +121,7 @@ class Family(Protocol):
         """Make one batch for each draw.
 
         Args:
-            path: the file that `data` names.
+            path: the file that `source` names.
             dataset: its name.
             inputs: their kind; see `inputs_key`.
             size: of a batch.

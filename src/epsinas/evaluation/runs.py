@@ -13,7 +13,7 @@ from epsinas.evaluation.ranking import RANGES, SIX, bootstrap, evaluate
 from epsinas.metrics.base import Metric
 from epsinas.metrics.rounding import limited_scores
 
-_IDENTITY = ["space", "metric", "dataset", "inputs", "batch_size", "draw", "precision", "setting"]
+_IDENTITY = ["space", "metric", "dataset", "inputs", "stand_in", "batch_size", "draw", "precision", "setting"]
 """Columns of a score table that identify a ranking of networks."""
 
 

@@ -13,7 +13,7 @@ from epsinas.evaluation.intervals import repeated_mean_interval
 from epsinas.evaluation.performance import guiding_accuracy, performances
 from epsinas.evaluation.selection import select, select_optimal, select_random
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.paper.cells import Cell
+from epsinas.paper.cells import Cell, stand_in_of
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
 from epsinas.study.page import Page, Request
@@ -265,7 +265,7 @@ def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.Dat
     order = [TRAINED_BLOCK, "Baselines", "Trainless (N=", "Trainless (all"]
     names = ["block", "method", "runs", "cost_hours", "cost_origin"]
     names += [f"{column}_{part}" for column in columns for part in ("mean", "sd")]
-    names += ["origin", "missing", "note", "cost_measured"]
+    names += ["origin", "missing", "note", "cost_measured", "stand_in"]
     datasets = dict.fromkeys(column.rpartition("_")[0] for column in columns)
     names += [f"{dataset}_{count}" for dataset in datasets for count in ("scored", "networks")]
     table = pd.DataFrame(rows).reindex(columns=names)
@@ -332,7 +332,8 @@ def _table(results: Results) -> pd.DataFrame:
             runs = [run for run in results.runs if run.metric == name]
             own = {run.dataset: results.first_scores(run).reindex(networks.index) for run in runs}
             seconds = results.scores(runs[0])["seconds"].sum() / runs[0].draws
-            rows.append(computed_row(name, own, columns, seconds, **pools))
+            stand_in = results.plan.stand_in(runs[0])
+            rows.append(computed_row(name, own, columns, seconds, **pools) | {"stand_in": stand_in})
     if "trained" in selection:
         trained = selection["trained"]
         validation, _ = guiding_accuracy(performance, trained["dataset"], trained["epochs"], networks.index)
@@ -353,7 +354,7 @@ def _table(results: Results) -> pd.DataFrame:
 
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
     for row in table.to_dict("records"):
-        identity = {"block": row["block"], "row": row["method"]}
+        identity = {"block": row["block"], "row": row["method"], "stand_in": stand_in_of(row)}
         if row["origin"] == "quoted":
             means = [name.removesuffix("_mean").lower() for name in row if name.endswith("_mean")]
             for column in ["cost_hours", *means]:

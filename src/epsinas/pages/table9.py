@@ -9,7 +9,7 @@ from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import prediction_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.evaluation.runs import evaluate_table, sample_intervals
-from epsinas.paper.cells import Cell, block_of, needs_whole_space, sampled_interval, six_cells
+from epsinas.paper.cells import Cell, identity_of, needs_whole_space, sampled_interval, six_cells
 from epsinas.paper.published import read_published
 from epsinas.paper.ranking import ablated_datasets, request_of
 from epsinas.spaces.base import SPACES
@@ -78,7 +78,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     count = options["networks"] or plan.sections[space]["networks"]
     datasets = ablated_datasets(plan, space, options)
     features = {"dataset": datasets, "draws": options["draws"], "metric": "random_pair", "precision": "single"}
-    return plan.runs(space, networks=f"random-{count}", inputs="real", **features)
+    return plan.runs(space, networks=f"random-{count}", **features)
 
 
 def _tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -112,6 +112,7 @@ def initialisation_table(draws: pd.DataFrame, printed: bool) -> pd.DataFrame:
     rows = []
     for (dataset, name), run in draws.groupby(["dataset", "initialisation"], sort=False):
         row: dict[str, Any] = {"dataset": dataset, "initialisation": name, "draws": len(run)}
+        row |= {"stand_in": run["stand_in"].iloc[0]} if "stand_in" in run else {}
         first = run.loc[run["draw"].idxmin()]
         row |= {column: int(first[column]) for column in ("networks", "archs")}
         for measure in SIX:
@@ -141,10 +142,7 @@ def nearer(value: float, versions: Mapping[str, float]) -> str:
 
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
     for row in table.to_dict("records"):
-        identity = {
-            "block": block_of(row),
-            "row": PRINTED.get(row["initialisation"], row["initialisation"]),
-        }
+        identity = identity_of(row, PRINTED.get(row["initialisation"], row["initialisation"]))
         sampled = row["networks"] < SPACES["nas-bench-201"].size
         note = f"mean of {row['draws']} draws"
         if sampled:

@@ -12,7 +12,10 @@ from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.paper.published import read_published
 
 Cell = dict[str, Any]
-"""`block`, `row` and `column` as the record of published numbers has them, and what the run has; see `Page.cells`."""
+"""`block`, `row` and `column` as the record of published numbers has them, and what the run has; see `Page.cells`.
+
+`stand_in` says what stood in the place of the paper's inputs: such a number is never reproduced, it agrees or differs.
+"""
 
 TRIED = {5: 5000, 7: 5000, 10: 1000}
 """Networks that the paper tried for its counts; Table 10's by the released notebook."""
@@ -31,6 +34,17 @@ def published_precision(table: pd.DataFrame) -> pd.DataFrame:
 def block_of(row: Mapping[str, Any]) -> str:
     """Return how the paper calls the data set of a table's row."""
     return title(row["dataset"])
+
+
+def stand_in_of(row: Mapping[str, Any]) -> str:
+    """Return what stands in the place of the paper's inputs in a table's row; empty where nothing does."""
+    found = row.get("stand_in", "")
+    return found if isinstance(found, str) else ""
+
+
+def identity_of(row: Mapping[str, Any], name: str) -> Cell:
+    """Return where the paper has the numbers of a table's row, which it calls `name`, and what they came from."""
+    return {"block": block_of(row), "row": name, "stand_in": stand_in_of(row)}
 
 
 def pair_of(row: Mapping[str, Any]) -> str:
@@ -82,7 +96,7 @@ def sampled_cells(
 
     def cells(table: pd.DataFrame) -> Iterator[Cell]:
         for row in published_precision(table).to_dict("records"):
-            yield from _sampled_row(row, {"block": block_of(row), "row": name(row)}, number, note, on_counts)
+            yield from _sampled_row(row, identity_of(row, name(row)), number, note, on_counts)
 
     return cells
 

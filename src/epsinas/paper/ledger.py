@@ -11,7 +11,8 @@ from epsinas.errors import InputError
 from epsinas.paper.published import read_published
 from epsinas.study.page import PAGES
 
-VERDICTS = ("reproduced", "differs", "not run", "quoted")
+VERDICTS = ("reproduced", "agrees", "differs", "not run", "quoted")
+"""A number that came from other inputs than the paper's agrees with it; it does not reproduce it."""
 
 _KEY = ["table", "block", "row", "column"]
 _COLUMNS = [*_KEY, "published", "reproduced", "interval_low", "interval_high", "verdict", "note"]
@@ -93,7 +94,11 @@ def _judged(cell: dict[str, Any], printed: Mapping[str, Any]) -> dict[str, Any]:
     if not np.isfinite(cell["reproduced"]):
         return cell | {"verdict": "not run", "note": cell.get("note") or "the run has no value"}
     ends = cell.get("interval_low", np.nan), cell.get("interval_high", np.nan)
-    return cell | {"verdict": verdict(printed["value"], cell["reproduced"], *ends)}
+    found = verdict(printed["value"], cell["reproduced"], *ends)
+    if stand_in := cell.get("stand_in"):
+        note = "; ".join(filter(None, [f"on {stand_in} in the place of the paper's inputs", cell.get("note")]))
+        return cell | {"verdict": "agrees" if found == "reproduced" else found, "note": note}
+    return cell | {"verdict": found}
 
 
 def _without_cell(printed: Mapping[str, Any], numbers: set[int | None]) -> dict[str, str]:

@@ -144,9 +144,13 @@ def read_draws(
     Raises:
         InputError: the file is not as described, the kind of inputs is unknown, or there are too few images.
     """
-    generators = [np.random.default_rng([seed, draw]) for draw in draws]
     images = read_images(path).images
     if inputs == "real":
-        return [image_batch(images, dataset, size, rng) for rng in generators]
+        return [image_batch(images, dataset, size, np.random.default_rng([seed, draw])) for draw in draws]
     _, height, width, channels = images.shape
-    return [synthetic_batch(inputs, (size, channels, height, width), rng) for rng in generators]
+    return synthetic_draws(inputs, (size, channels, height, width), draws, seed)
+
+
+def synthetic_draws(kind: str, shape: tuple[int, int, int, int], draws: Iterable[int], seed: int) -> list[np.ndarray]:
+    """Make one batch of synthetic images for each draw; see `synthetic_batch` and `read_draws`."""
+    return [synthetic_batch(kind, shape, np.random.default_rng([seed, draw])) for draw in draws]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import Engine, Fill
 from epsinas.engines.images import batches, counting
+from epsinas.errors import InputError
 from epsinas.files.images import image_shape
 from epsinas.spaces.base import ImageSpace, Space
 
@@ -152,18 +154,38 @@ class Images:
         _, channels, height, width = batch.shape
         return channels, height, width
 
-    def data(self, section: Mapping[str, Any]) -> dict[str, str]:
-        """Name an npz for each of `datasets`."""
-        return {dataset: f"{dataset}.npz" for dataset in section["datasets"]}
+    def datasets(self, section: Mapping[str, Any]) -> list[str]:
+        """Return `datasets`."""
+        return list(section["datasets"])
 
-    def data_shape(self, path: str) -> Shape:
+    def source(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str | None:
+        """Name the npz, which synthetic images of a known shape do without."""
+        return f"{dataset}.npz" if inputs == "real" else self.shape_source(section, dataset)
+
+    def inputs_of(self, section: Mapping[str, Any], dataset: str, inputs: str) -> Hashable:
+        """Return the shape of synthetic images, where it is known, and otherwise the data set."""
+        return _known_shape(dataset) if self.source(section, dataset, inputs) is None else dataset
+
+    def stand_in(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Name the noise that looks like natural images to a network; the paper has the other kinds itself."""
+        return "1/f noise images" if inputs == "pink_noise" else ""
+
+    def shape_source(self, section: Mapping[str, Any], dataset: str) -> str | None:
+        """Name the npz of images whose shape is not known."""
+        return f"{dataset}.npz" if _known_shape(dataset) is None else None
+
+    def data_shape(self, dataset: str, path: str | None) -> Shape:
         """Return channels, height and width of a set of images."""
+        if (known := _known_shape(dataset)) is not None:
+            return known
+        if path is None:
+            raise InputError(f"{dataset}: found no images, expected {dataset}.npz, since the shape is not known")
         height, width, channels = image_shape(path)
         return channels, height, width
 
     def draws(
         self,
-        path: str,
+        path: str | None,
         dataset: str,
         inputs: str,
         size: int,
@@ -172,7 +194,13 @@ class Images:
         section: Mapping[str, Any],
     ) -> list[np.ndarray]:
         """Choose real images, or make synthetic ones of the same shape."""
-        return batches.read_draws(path, dataset, inputs, size, draws, seed)
+        if path is not None:
+            return batches.read_draws(path, dataset, inputs, size, draws, seed)
+        return batches.synthetic_draws(inputs, (size, *self.data_shape(dataset, None)), draws, seed)
+
+
+def _known_shape(dataset: str) -> Shape | None:
+    return DATASETS[dataset].shape if dataset in DATASETS else None
 
 
 FAMILY = Images()
