@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from epsinas import evaluate, score_architectures, space
-from epsinas.engines.draws import read_draws
+from epsinas.engines.images.batches import read_draws
 from epsinas.files.images import write_images
 from epsinas.files.tables import read_scores, write_architectures, write_performance
 from tests.conftest import PROJECT

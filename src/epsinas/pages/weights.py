@@ -32,7 +32,9 @@ _OPTION = {
         "values": {"$ref": "#/$defs/weights"},
         "networks": {"$ref": "#/$defs/networks"},
         "repeated": {
-            "description": "Datasets that are scored on every draw, for the intervals; null for all. Others have draw 0.",
+            "description": (
+                "Datasets that are scored on every draw, for the intervals; null for all. Others have draw 0."
+            ),
             "type": ["array", "null"],
             "items": {"type": "string"},
             "default": None,

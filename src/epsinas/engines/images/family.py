@@ -139,7 +139,7 @@ class Images:
         from epsinas.engines.images.full_width import FullWidthNetwork
 
         network = FullWidthNetwork(cast(ImageSpace, space), architecture, shape, fill)
-        return network.to(memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's overloads
 
     def tensor(self, batch: np.ndarray) -> torch.Tensor:
         """Return the images with their channels side by side, which halves the time of convolutions on a CPU."""
