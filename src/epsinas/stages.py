@@ -112,7 +112,7 @@ def train_chunk(job: Any) -> None:
 
 def gather_training(job: Any) -> None:
     """Make the table of performances of what was trained."""
-    from epsinas.training.benchmark import performance_table
+    from epsinas.sources.trained import performance_table
 
     outcomes = pd.concat([read_table(path, TRAINING) for path in job.input.chunks])
     networks = read_architectures(job.input.networks)

@@ -278,7 +278,7 @@ def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.Dat
     )
 
 
-def published_scores(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
+def scores_by_dataset(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
     """Return by dataset the scores that others published for a metric, NaN where a network has none.
 
     Raises:
@@ -321,7 +321,7 @@ def _table(results: Results) -> pd.DataFrame:
     performance = results.performance(SPACE)
     columns = performances(performance, section.datasets, ["valid", "test"], epochs, networks.index)
     published = results.published_scores(SPACE) if selection["published_scores"] else pd.DataFrame()
-    others = {metric: published_scores(published, metric, networks.index) for metric in selection["published_scores"]}
+    others = {metric: scores_by_dataset(published, metric, networks.index) for metric in selection["published_scores"]}
     rows = []
     for size in selection["pool_sizes"]:
         pools = {"pool_size": size, "runs": selection["runs"], "seed": results.seed}

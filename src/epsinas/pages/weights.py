@@ -45,9 +45,9 @@ _OPTION = {
 
 
 def _figure(results: Results) -> "Figure":
-    from epsinas.paper.drawing import weight_pairs
+    from epsinas.paper.drawing import draw_weight_pairs
 
-    return weight_pairs(results.table())
+    return draw_weight_pairs(results.table())
 
 
 PAGE = Page(

@@ -44,7 +44,7 @@ _BAND = {"alpha": 0.2, "linewidth": 0}
 """A band from quartile to quartile, in the colour of its line."""
 
 
-def scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Mapping[str, str]) -> Figure:
+def draw_scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Mapping[str, str]) -> Figure:
     """Draw scores against performance, a row of panels for each metric, one panel for each data set (Figures 1 and 2).
 
     Args:
@@ -94,7 +94,7 @@ def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: tuple[float | None, 
     )
 
 
-def distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
+def draw_distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
     """Draw how scores are distributed, one panel for each title, with how many of the networks have one.
 
     Args:
@@ -127,7 +127,7 @@ def distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
         return figure
 
 
-def search_curves(curves: pd.DataFrame) -> Figure:
+def draw_search_curves(curves: pd.DataFrame) -> Figure:
     """Draw the best test accuracy so far of every search (Figure 3).
 
     Args:
@@ -167,7 +167,7 @@ def search_curves(curves: pd.DataFrame) -> Figure:
         return figure
 
 
-def batch_sizes(draws: pd.DataFrame) -> Figure:
+def draw_batch_sizes(draws: pd.DataFrame) -> Figure:
     """Draw how the correlations depend on the batch size (Figure 4).
 
     Args:
@@ -201,7 +201,7 @@ def batch_sizes(draws: pd.DataFrame) -> Figure:
         return figure
 
 
-def weight_pairs(table: pd.DataFrame) -> Figure:
+def draw_weight_pairs(table: pd.DataFrame) -> Figure:
     """Draw the global Spearman's rho of every pair of weights as a heat map.
 
     Args:

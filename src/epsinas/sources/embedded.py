@@ -17,6 +17,7 @@ import pandas as pd
 
 from epsinas.files.tables import write_architectures, write_performance
 from epsinas.files.whole import atomic
+from epsinas.sources.trained import performance_table
 from epsinas.spaces import NasBench201
 
 DATASET = "digits"
@@ -90,8 +91,6 @@ def outcomes() -> pd.DataFrame:
 
 
 def _write_performance(path: Path) -> None:
-    from epsinas.training.benchmark import performance_table
-
     write_performance(performance_table(networks(), outcomes(), DATASET, record()["recipe"]["epochs"]), path)
 
 

@@ -91,7 +91,7 @@ class FullWidthEngine:
             return network(self._batch).numpy().ravel()
 
 
-class Images:
+class ImageFamily:
     """See `epsinas.engines.base.Family`; batches are arrays (N, C, H, W)."""
 
     name = "images"
@@ -175,4 +175,4 @@ class Images:
         return batches.read_draws(path, dataset, inputs, size, draws, seed)
 
 
-FAMILY = Images()
+FAMILY = ImageFamily()
