@@ -1,4 +1,9 @@
 import copy
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,8 +16,9 @@ from epsinas.engines.images.batches import check_batch
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.engines.images.initialisers import constant
 from epsinas.errors import InputError
+from epsinas.metrics.base import own_metric
 from epsinas.metrics.epsilon import METRIC, check_weights, pair_setting
-from epsinas.scoring import distinct
+from epsinas.scoring import distinct, score_with_errors
 from epsinas.spaces import NasBench201
 from tests.subjects import Given
 
@@ -401,3 +407,89 @@ def test_bad_batches_are_refused(batch, message):
         with pytest.raises(InputError) as caught:
             call(batch)
         assert str(caught.value) == message
+
+
+# Threads and processes.
+
+
+def test_threads_do_not_get_each_others_batch(batch):
+    batches = [batch, batch[::-1] * 3, batch * batch]
+    expected = [score_architectures(SPACE, ARCHITECTURES, images, WEIGHTS, precision="double") for images in batches]
+
+    def scored(number):
+        return score_architectures(SPACE, ARCHITECTURES, batches[number % 3], WEIGHTS, precision="double")
+
+    with ThreadPoolExecutor(3) as pool:
+        for number, found in enumerate(pool.map(scored, range(30))):
+            np.testing.assert_array_equal(found, expected[number % 3])
+
+
+def test_progress_may_score_something_else(batch):
+    architectures = SPACE.sample(80, np.random.default_rng(0))
+    expected = score_architectures(SPACE, architectures, batch, WEIGHTS)
+
+    def elsewhere(count):
+        score_architectures(SPACE, ARCHITECTURES[:1], batch * 2 + 1, WEIGHTS)
+
+    found = score_architectures(SPACE, architectures, batch, WEIGHTS, progress=elsewhere)
+    np.testing.assert_array_equal(found, expected)
+
+
+PROGRAM = """
+import numpy as np, epsinas
+space = epsinas.NasBench201(channels=2, cells=1)
+rng = np.random.default_rng(0)
+images = rng.standard_normal((64, 3, 32, 32)).astype(np.float32)  # larger than a pipe
+print(np.isfinite(epsinas.score_architectures(space, space.sample(20, rng), images, (1e-2, 1.0), jobs=2)).sum())
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_a_program_without_a_main_guard_may_use_processes(tmp_path, way):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    words = [sys.executable, *(["program.py"] if way == "file" else [])]
+    given = None if way == "file" else PROGRAM
+    done = subprocess.run(words, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
+
+
+def test_a_worker_that_is_killed_is_one_line(batch):
+    def fatal(network, inputs):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    message = "jobs: a worker process was killed, perhaps because memory ran out; found 2, expected fewer"
+    with pytest.raises(InputError, match=message):
+        score_architectures(SPACE, ARCHITECTURES, batch, metric=own_metric(fatal), jobs=2)
+
+
+# Metrics.
+
+
+def test_a_metric_that_fails_on_every_network_has_a_reason_for_each(batch, capsys):
+    def broken(network, inputs):
+        raise ValueError("no\nway")
+
+    scores, _, reasons = score_with_errors(SPACE, ARCHITECTURES, batch, metric=own_metric(broken))
+    assert np.isnan(scores).all()
+    assert reasons.tolist() == ["failed"] * 4
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert lines[0] == f"epsinas: broken failed on {ARCHITECTURES[0]}: ValueError: no way"
+
+
+def test_reasons_go_with_scores(batch):
+    found = score_with_errors(SPACE, ARCHITECTURES, batch, WEIGHTS)
+    assert found.reasons.tolist() == ["", "", "disconnected", ""]
+
+
+def test_the_published_weights_are_the_usual_ones(batch):
+    usual = score_architectures(SPACE, ARCHITECTURES, batch)
+    np.testing.assert_array_equal(usual, score_architectures(SPACE, ARCHITECTURES, batch, SPACE.weights))
+
+
+def test_a_metric_that_only_a_study_can_set(batch):
+    with pytest.raises(InputError, match="metric random_pair: can only be computed by a study, which has 'ablations'"):
+        score_architectures(SPACE, ARCHITECTURES, batch, metric="random_pair")
+    with pytest.raises(InputError, match="unknown metric 'epsilons': expected one of epsilon, "):
+        score_architectures(SPACE, ARCHITECTURES, batch, metric="epsilons")

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from epsinas.errors import InputError
 from epsinas.files import images as image_files
 from epsinas.files import tables as schemas
 from epsinas.files import whole
-from epsinas.sources import conversion, retrieval
+from epsinas.sources import conversion, packaged, retrieval
 from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile
 from epsinas.sources.conversion import copy_conversion, image_conversion, table_sources
 from epsinas.sources.retrieval import PlannedDownload, announcement, known_sources, planned_downloads, retrieve
@@ -228,6 +229,28 @@ def test_an_official_file_is_read_once_for_all_its_tables(tmp_path, tables):
     assert read == [[tmp_path / "cache" / "official.file"]]
 
 
+def test_tables_say_what_they_were_made_of(tmp_path, tables):
+    tables(version=7)
+    architecture(tmp_path)
+    (record,) = (tmp_path / "cache").glob("tiny.tables-*-v7/made_of.json")
+    digest = hashlib.sha256(b"first").hexdigest()
+    assert json.loads(record.read_text()) == {"files": {"official.file": digest}, "reader": 7}
+
+
+def test_memory_that_ends_in_a_conversion_is_no_bad_file(tmp_path, offer):
+    def reader(paths, progress=None):
+        raise MemoryError
+
+    raw = RawFile("official.file", ("http://127.0.0.1:1/",))
+    (tmp_path / "official.file").write_text("content")
+    offer("pictures.npz", image_conversion((raw,), reader))
+    (source,) = table_sources("tiny", [((raw,), reader)], 1, ("architectures",), "MIT")
+    offer(source.name, *source.conversions)
+    for name in ("pictures.npz", source.name):
+        message = refusal(retrieve, name, tmp_path / name, None, tmp_path)
+        assert message.startswith("official.file: the machine's memory ended while it was read; ")
+
+
 def test_another_official_file_makes_other_tables(tmp_path, tables):
     """Once, tables in the cache were used whatever had become of the file that they were made of."""
     tables()
@@ -304,12 +327,12 @@ def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, offer):
     assert len(found.raw) == 10
 
 
-@pytest.mark.parametrize("mirror", [None, "embedded", "folder"])
+@pytest.mark.parametrize("mirror", [None, "package", "embedded", "folder"])
 def test_what_the_package_makes_needs_no_mirror_that_has_it(tmp_path, mirror):
     if mirror == "folder":
         mirror = tmp_path
     found = retrieve("zipf/train.txt", tmp_path / "results" / "train.txt", mirror, tmp_path / "cache")
-    assert (found.via, found.source) == ("embedded", "words by Zipf's law")
+    assert (found.via, found.source) == ("package", "words by Zipf's law")
     if mirror == tmp_path:
         (tmp_path / "zipf").mkdir()
         (tmp_path / "zipf" / "train.txt").write_text("my own words\n")
@@ -360,5 +383,14 @@ def test_own_images_that_are_malformed_are_not_copied(tmp_path):
 
 
 def test_file_that_is_not_in_the_embedded_benchmark(tmp_path):
-    with pytest.raises(InputError, match=r"cifar10.npz: not in the embedded benchmark, which has nas-bench-201.arch"):
+    with pytest.raises(InputError, match=r"cifar10.npz: not inside the package, which has nas-bench-201.arch"):
         retrieval.retrieve("cifar10.npz", tmp_path / "cifar10.npz", "embedded", tmp_path)
+
+
+@pytest.mark.parametrize("name", packaged.FILES)
+def test_published_accuracies_come_from_the_package(tmp_path, name):
+    found = retrieve(name, tmp_path / name, "package", tmp_path / "cache")
+    assert (found.via, found.source, found.licence) == ("package", *packaged.origin(name))
+    assert planned_downloads([name], "package", tmp_path / "cache") == []
+    # What comes from the package is as from a mirror: in its schema.
+    assert retrieve(name, tmp_path / "copy", tmp_path, tmp_path / "cache").sha256 == found.sha256

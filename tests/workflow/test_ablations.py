@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from epsinas.engines.draws import read_draws
 
 from epsinas import evaluate, score_architectures, space
 from epsinas.datasets.zipf import zipf_text
+from epsinas.engines.sequences.batches import read_draws
 from epsinas.files.images import write_images
 from epsinas.files.tables import write_architectures, write_performance, write_published_scores
 from epsinas.study.networks import sample_table
-from tests.workflow.test_workflow import checkout, run  # noqa: F401
+from tests.workflow.running import run
 
 NETWORKS = 30
 
@@ -100,7 +100,7 @@ def other_spaces():
     }
 
 
-def test_every_table_figure_and_the_ledger(checkout, mirror):  # noqa: F811
+def test_every_table_figure_and_the_ledger(checkout, mirror):
     code, output = run(checkout, study(mirror) | other_spaces())
     assert code == 0, output
     results = checkout / "results" / "toy"
@@ -149,7 +149,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):  # noqa: F811
     }
     assert tables["rounding"]["precision"].tolist() == ["single", "double", "extended"]
     # A row of Table 4, computed directly.
-    (batch,) = read_draws(mirror / "ptb" / "train.txt", "ptb", "uniform_positive_1", 8, [0], 0, steps=5)
+    (batch,) = read_draws(mirror / "ptb" / "train.txt", "uniform_positive_1", 8, 5, [0], 0)
     recipes = pd.read_parquet(mirror / "nas-bench-nlp.architectures.parquet")["architecture"]
     loss = pd.read_parquet(mirror / "nas-bench-nlp.performance.parquet")["loss"]
     small = space("nas-bench-nlp", hidden_size=20, layers=2)

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,18 +17,9 @@ from epsinas.engines.images.batches import read_draws
 from epsinas.files.images import write_images
 from epsinas.files.tables import read_scores, write_architectures, write_performance
 from tests.conftest import PROJECT
+from tests.workflow.running import copy_workflow, run, start
 
 DATASETS = ["cifar10", "toy"]
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A copy of the workflow, so that runs neither share nor leave anything."""
-    for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(PROJECT / name, tmp_path / name)
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(PROJECT / name, tmp_path / name)
-    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +64,6 @@ def study(mirror, **changes):
     } | changes
 
 
-def start(checkout, config, *arguments):
-    (checkout / "study.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "study.yaml"]
-    return subprocess.Popen(
-        command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-
-
-def run(checkout, config, *arguments):
-    process = start(checkout, config, *arguments)
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
-
-
 def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     code, output = run(checkout, study(mirror))
     assert code == 0, output
@@ -105,7 +80,9 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     performance = pd.read_parquet(mirror / "nas-bench-201.performance.parquet").query("dataset == 'cifar10'")
     (batch,) = read_draws(mirror / "cifar10.npz", "cifar10", "real", 16, [0], 0)
     scores = score_architectures(space("nas-bench-201", channels=2, cells=1), architectures, batch, (1e-3, 1.0))
-    stored = read_scores(results / "scores" / "nas-bench-201" / "cifar10" / "real-16-1" / "single-pair-all.parquet")
+    stored = read_scores(
+        results / "scores" / "nas-bench-201" / "cifar10" / "real-16-1" / "epsilon-single-pair-all.parquet"
+    )
     np.testing.assert_array_equal(stored["score"], scores)
     expected = evaluate(scores, performance["accuracy"])
     assert table["spearman_global"][0] == pytest.approx(expected.spearman_global)
@@ -126,7 +103,7 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     assert all(len(entry["sha256"]) == 64 and entry["source"] for entry in provenance["inputs"])
     assert provenance["config"]["seed"] == 0
     assert "snakemake" in provenance["command"]
-    assert {"retrieve", "networks", "scores", "tables", "figures"} <= set(provenance["seconds"])
+    assert {"retrieve", "describe_networks", "score_chunk", "make_table", "make_figure"} <= set(provenance["seconds"])
 
 
 def test_smoke_study_trains_chooses_weights_and_scores(checkout):
@@ -146,7 +123,7 @@ def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
     config = study(
         mirror, networks_per_job=1, section={"datasets": ["cifar10"], "precisions": ["single"], "networks": 20}
     )
-    target = "results/toy/scores/nas-bench-201/cifar10/real-16-1/single-pair-all.parquet"
+    target = "results/toy/scores/nas-bench-201/cifar10/real-16-1/epsilon-single-pair-all.parquet"
     process = start(checkout, config, target)
     chunks = checkout / Path(target).with_suffix("")
     deadline = time.monotonic() + 120
@@ -171,7 +148,10 @@ def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
     ("changes", "message"),
     [
         ({"colour": "red"}, "config: the study: found unknown key colour, expected only study,"),
-        ({"section": {"weight": [1, 2]}}, "config: nas-bench-201: found unknown key weight, expected only skeleton,"),
+        (
+            {"section": {"weight": [1, 2]}},
+            "config: nas-bench-201: found unknown key weight, expected only metrics,",
+        ),
         ({"section": {"batch_size": 1}}, "config: nas-bench-201.batch_size: 1 is less than the minimum of 2"),
         ({"section": {"weights": [1.0, 1.0]}}, "weights: found 1.0 1.0, equal weights; expected LOW < HIGH"),
         ({"section": {"weights": [-1.0, 1.0]}}, "config: nas-bench-201.weights"),
@@ -182,6 +162,40 @@ def test_mistakes_in_the_configuration_are_one_line(checkout, mirror, changes, m
     assert code != 0
     assert sum(message in line for line in output.splitlines()) == 1
     assert "Traceback" not in output
+
+
+def test_a_crash_is_in_the_log(checkout, mirror, tmp_path, monkeypatch):
+    """Neither the user's mistake nor a foreseen failure: the log has the whole story."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import epsinas.files.whole as whole\n\n\ndef fail(*_):\n    raise RuntimeError('out of the blue')\n\n\n"
+        "whole.digest = whole.sha256 = fail\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+    code, _ = run(checkout, study(mirror), "results/toy/data/toy.npz")
+    assert code != 0
+    (log,) = (checkout / "results" / "toy" / "logs" / "retrieve").rglob("*.log")
+    assert "RuntimeError: out of the blue" in log.read_text()
+
+
+@pytest.mark.parametrize("name", ["a space", "{braces}"])
+def test_the_path_of_the_clone_may_be_any(tmp_path, mirror, name):
+    folder = copy_workflow(tmp_path / name)
+    # The environment lies in the clone, as `make` sets it up.
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    code, output = run(folder, study(mirror), "results/toy/data/toy.npz", python=folder / ".venv" / "bin" / "python")
+    assert code == 0, output
+
+
+def test_a_run_that_is_complete_does_nothing_whatever_the_command(checkout, mirror):
+    config = study(mirror, section={"datasets": ["cifar10"], "precisions": ["single"]})
+    assert run(checkout, config)[0] == 0
+    before = (checkout / "results" / "toy" / "provenance.json").read_text()
+    code, output = run(checkout, config, "--keep-going")
+    assert code == 0
+    assert "Nothing to be done" in output
+    assert (checkout / "results" / "toy" / "provenance.json").read_text() == before
 
 
 def test_missing_file_in_the_mirror(checkout, mirror, tmp_path):

@@ -1,8 +1,10 @@
 # What all rules share: the study, its plan, and where logs go.
 import os
+import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from epsinas.errors import InputError
 from epsinas.spaces import SPACES
@@ -20,8 +22,12 @@ PLAN = Plan(STUDY)
 RESULTS = PLAN.results
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
-ENVIRONMENT = "../../envs/epsinas.yaml"
+# Only where it is used, since Snakemake takes braces in its path for wildcards.
+USES_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+ENVIRONMENT = "../../envs/epsinas.yaml" if USES_CONDA else None
 STAGE = "../scripts/stage.py"
+# Snakemake writes this path into shell commands as it is; that of a clone may have spaces.
+sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(sys.argv))
 

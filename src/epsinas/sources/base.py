@@ -65,8 +65,8 @@ class Source:
 class Provenance:
     """What a retrieved file is and where it came from.
 
-    `via` is "mirror", "download", "embedded" or "own file"; `source` says where the content comes from; `raw` has
-    the SHA-256 of every official file that it was made of.
+    `via` is "mirror", "download", "package", "embedded" or "own file"; `source` says where the content comes from;
+    `raw` has the SHA-256 of every official file that it was made of.
     """
 
     name: str

@@ -1,5 +1,6 @@
 """Conversions of official files: images and texts one by one, a benchmark's tables all at once."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from epsinas.files.images import Images, write_images
 from epsinas.files.tables import write_architectures, write_performance, write_training_cost
 from epsinas.sources.base import BenchmarkTables, Conversion, RawFile, Source
 from epsinas.sources.checksums import recorded_digests
+from epsinas.sources.pickles import out_of_memory
 from epsinas.sources.progress import Progress
 
 _WRITERS = {
@@ -64,26 +66,41 @@ def table_sources(
 
 def _tables(benchmark: str, paths: Sequence[Path], read: Reader, version: int, progress: Progress) -> Path:
     """Return the folder with the tables, which it makes unless it is there."""
-    digests = "".join(recorded_digests(path, ("sha256",))["sha256"] for path in paths)
-    folder = paths[0].parent / f"{benchmark}.tables-{sha256(digests.encode()).hexdigest()[:16]}-v{version}"
+    digests = {path.name: recorded_digests(path, ("sha256",))["sha256"] for path in paths}
+    identity = sha256("".join(digests.values()).encode()).hexdigest()[:16]
+    folder = paths[0].parent / f"{benchmark}.tables-{identity}-v{version}"
     with locked(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():
-            converted = read(paths, progress)
+            with _named_where_memory_ends(paths[0]):
+                converted = read(paths, progress)
             # Under another name until it is complete, since the folder stands for all of its tables.
             partial = folder.with_name(f"{folder.name}.part")
             shutil.rmtree(partial, ignore_errors=True)
             for kind, table in converted._asdict().items():
                 if table is not None:
                     _WRITERS[kind](table, partial / f"{kind}.parquet")
+            made_of = {"files": digests, "reader": version}
+            (partial / "made_of.json").write_text(json.dumps(made_of, indent=1) + "\n")
             partial.rename(folder)
     return folder
+
+
+@contextmanager
+def _named_where_memory_ends(path: Path) -> Iterator[None]:
+    """Tell memory that ends while an official file is read apart from a bad file."""
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory(path.name) from error
 
 
 def image_conversion(raw: tuple[RawFile, ...], read: Callable[[Sequence[Path]], Images]) -> Conversion:
     """Return what makes `{dataset}.npz` of official files, of which `read` takes the paths."""
 
     def convert(paths: Sequence[Path], target: Path, progress: Progress) -> None:
-        write_images(*read(paths), target)
+        with _named_where_memory_ends(paths[0]):
+            images = read(paths)
+        write_images(*images, target)
 
     return Conversion(raw, convert)
 

@@ -35,7 +35,7 @@ def compact(space: NasBench201, networks: pd.DataFrame, outcomes: pd.DataFrame) 
 
     Args:
         space: the search space.
-        networks: what `epsinas.training.fit.choose` returned.
+        networks: what `epsinas.training.benchmark.choose` returned.
         outcomes: what `epsinas.training.fit.train_networks` returned, for all trained networks.
     """
     wide = outcomes.pivot(index="index", columns="seed", values=["valid", "test", "loss"])
@@ -108,7 +108,7 @@ def embed(
 
     Args:
         folder: where to write them.
-        networks: what `epsinas.training.fit.choose` returned.
+        networks: what `epsinas.training.benchmark.choose` returned.
         outcomes: what `epsinas.training.fit.train_networks` returned, for all trained networks.
         train: the study's `train` section.
         run: further facts for the record: command, versions, machine, wall time.

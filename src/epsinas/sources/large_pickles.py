@@ -45,20 +45,39 @@ FIRST_LEFT_OUT = 12
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """What a file of `torch.save` begins with, in the format of before 2020."""
 
-# How an opcode's argument is found: so many bytes, or one of these. Only what protocol 2 needs for dictionaries, lists,
-# tuples, text, numbers and NumPy's scalars is admitted.
-_REFUSED, _LINES, _SHORT, _LONG = -1, -2, -3, -4
+_ADMITTED = (
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("BINUNICODE", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"),
+    *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS", "MARK"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "GLOBAL", "REDUCE", "BUILD", "NEWOBJ"),
+    *("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
+)
+"""What protocol 2 needs for dictionaries, lists, tuples, text, numbers and NumPy's scalars."""
+
+_REFUSED = -128
 _WIDTHS = np.full(256, _REFUSED, dtype=np.int8)
-for _opcode in b"(NGKMJ}])ueastRb\x81\x85\x86\x87\x88\x89qrhj":
-    _WIDTHS[_opcode] = {ord("G"): 8, ord("J"): 4, ord("r"): 4, ord("j"): 4, ord("M"): 2}.get(
-        _opcode, 1 if _opcode in b"Kqh" else 0
-    )
-_WIDTHS[list(b"UC\x8a")] = _SHORT  # SHORT_BINSTRING, SHORT_BINBYTES, LONG1: a length of one byte
-_WIDTHS[list(b"XTB")] = _LONG  # BINUNICODE, BINSTRING, BINBYTES: a length of four bytes
-_WIDTHS[ord("c")] = _LINES  # GLOBAL: two lines
+"""Bytes of an opcode's argument, or how their number is found, in the terms of `pickletools`."""
+_EFFECTS = np.zeros(256, dtype=np.int8)
+"""By how many items an opcode lets the stack grow, for those that need no mark."""
+for _opcode in pickletools.opcodes:
+    if _opcode.name in _ADMITTED:
+        _WIDTHS[ord(_opcode.code)] = 0 if _opcode.arg is None else _opcode.arg.n
+        _EFFECTS[ord(_opcode.code)] = len(_opcode.stack_after) - len(_opcode.stack_before)
+
+# The opcodes that are looked at, as numbers, which compiled code compares.
+_MARK, _STOP, _PROTOCOL, _PERSISTENT = b"".join((pickle.MARK, pickle.STOP, pickle.PROTO, pickle.BINPERSID))
+_SETITEM, _SETITEMS, _APPENDS = b"".join((pickle.SETITEM, pickle.SETITEMS, pickle.APPENDS))
+_TUPLE, _TUPLE2 = b"".join((pickle.TUPLE, pickle.TUPLE2))
+_INT1, _INT2, _INT4 = b"".join((pickle.BININT1, pickle.BININT2, pickle.BININT))
+_FLOAT, _TEXT = b"".join((pickle.BINFLOAT, pickle.BINUNICODE))
+_PUT1, _PUT4, _GET1, _GET4 = b"".join((pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET))
+_AT, _NEWLINE, _ZERO, _NINE = b"@\n09"
 
 _DEEPEST = 256
 """Marks within marks; NAS-Bench-201 has 6."""
+
+_MEMO_LIMIT = 1 << 22
+"""Entries of the memo of one network; NAS-Bench-201's have up to 20,000."""
 
 _DONE, _LAST, _MORE, _OPCODE, _MEMO, _SHAPE = range(6)
 """How a cut ends: more entries follow, none follows, the block is too short; or with what is not admitted."""
@@ -71,17 +90,21 @@ _PROBLEMS = {
 
 _PUTS = ("BINPUT", "LONG_BINPUT")
 
-_MEMO_LIMIT = 1 << 22
-"""Entries of the memo of one network; NAS-Bench-201's have up to 20,000."""
-
 
 class Cut(NamedTuple):
-    """What `_cut` returns."""
+    """What `_cut` returns.
+
+    Attributes:
+        status: how it ended.
+        end: position after the entry, and after what stands between it and the next one.
+        length: of the small pickle.
+        memo: entries of the large pickle's memo up to here.
+    """
 
     status: int
-    end: int  # position after the entry, and after what stands between it and the next one
-    length: int  # of the small pickle
-    memo: int  # entries of the memo up to here
+    end: int
+    length: int
+    memo: int
 
 
 @njit(cache=True)
@@ -94,18 +117,44 @@ def _number(data, at, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _is_left_out(data, start, end):  # type: ignore[no-untyped-def]
-    """Say whether a text is `NAME@EPOCH` with an epoch other than 11 and 199."""
-    epoch, place, at = np.int64(0), np.int64(1), end
-    while at > start and 48 <= data[at - 1] <= 57 and end - at < 9:
-        epoch += (data[at - 1] - 48) * place
-        place *= 10
-        at -= 1
-    return at < end and at > start and data[at - 1] == 64 and epoch != 11 and epoch != 199
+def _write(out, written, opcode, number):  # type: ignore[no-untyped-def]
+    """Write an opcode with an argument of four bytes, and return where it ends."""
+    out[written] = opcode
+    for place in range(4):
+        out[written + 1 + place] = (number >> (8 * place)) & 255
+    return written + 5
 
 
 @njit(cache=True)
-def _cut(data, start, first, whole, widths, out, left_out):  # type: ignore[no-untyped-def]
+def _end(data, argument, width):  # type: ignore[no-untyped-def]
+    """Return where an argument ends that begins at `argument`, beyond the block where it is not all there."""
+    if width >= 0:
+        return argument + width
+    if width == pickletools.UP_TO_NEWLINE:  # GLOBAL, whose argument is two lines
+        lines = 0
+        while lines < 2 and argument < data.size:
+            lines += data[argument] == _NEWLINE
+            argument += 1
+        return argument if lines == 2 else data.size + 1
+    prefix = 1 if width == pickletools.TAKEN_FROM_ARGUMENT1 else 4
+    if argument + prefix > data.size:
+        return data.size + 1
+    return argument + prefix + _number(data, argument, prefix)
+
+
+@njit(cache=True)
+def _is_curve(data, start, end):  # type: ignore[no-untyped-def]
+    """Say whether a text is `NAME@EPOCH` with an epoch other than 11 and 199."""
+    epoch, place, at = np.int64(0), np.int64(1), end
+    while at > start and _ZERO <= data[at - 1] <= _NINE and end - at < 9:
+        epoch += (data[at - 1] - _ZERO) * place
+        place *= 10
+        at -= 1
+    return at < end and at > start and data[at - 1] == _AT and epoch != 11 and epoch != 199
+
+
+@njit(cache=True)
+def _cut(data, start, first, whole, widths, effects, out, curves):  # type: ignore[no-untyped-def]
     """Write a pickle of the entry that begins at `start`: a tuple of its key and its value.
 
     Args:
@@ -114,115 +163,87 @@ def _cut(data, start, first, whole, widths, out, left_out):  # type: ignore[no-u
         first: number of memo entries before.
         whole: leave nothing out.
         widths: `_WIDTHS`.
+        effects: `_EFFECTS`.
         out: uint8, at least 3 N + 8: where to write.
-        left_out: bool, at least `_MEMO_LIMIT`: scratch, which texts in the memo are keys to leave out.
+        curves: bool, at least `_MEMO_LIMIT`: scratch, which texts in the memo are keys of curves.
     """
-    size = data.size
     marks = np.zeros(_DEEPEST, dtype=np.int64)  # depth of the stack at each open mark
-    skipped = np.zeros(_DEEPEST, dtype=np.bool_)  # whether anything was left out since that mark
-    at, written, depth, level, memo = start, 2, 0, 0, first
-    out[0], out[1] = 0x80, 2  # PROTO 2
-    key, key_at, fresh = False, 0, False  # the last item is a key to leave out; where it was written; just read
+    shortened = np.zeros(_DEEPEST, dtype=np.bool_)  # whether anything was left out since that mark
+    at, depth, level, memo = start, 0, 0, first
+    key, key_at, text = False, 0, False  # the last item is a key of a curve; where it was written; it is a text, new
+    out[0], out[1], written = _PROTOCOL, 2, 2
     while True:
-        if at >= size:
+        if at >= data.size:
             return _MORE, start, 0, first
         opcode = data[at]
-        if depth == 2 and level == 0 and (opcode in (75, 77, 74, 117, 115)):  # K M J u s
+        if depth == 2 and level == 0 and opcode in (_INT1, _INT2, _INT4, _SETITEMS, _SETITEM):
             break
-        width = np.int64(widths[opcode])
-        argument = at + 1
+        argument, width = at + 1, widths[opcode]
         if width == _REFUSED:
             return _OPCODE, at, 0, first
-        if width in (_SHORT, _LONG):
-            argument += 1 if width == _SHORT else 4
-            if argument > size:
-                return _MORE, start, 0, first
-            end = argument + _number(data, at + 1, argument - at - 1)
-        elif width == _LINES:
-            end, lines = argument, 0
-            while lines < 2 and end < size:
-                lines += data[end] == 10
-                end += 1
-            if lines < 2:
-                return _MORE, start, 0, first
-        else:
-            end = argument + width
-        if end > size:
+        end = _end(data, argument, width)
+        if end > data.size:
             return _MORE, start, 0, first
 
-        if opcode == 113 or opcode == 114:  # q r: put into the memo
+        if opcode in (_PUT1, _PUT4):
             if _number(data, argument, width) != memo or memo - first >= _MEMO_LIMIT:
                 return _MEMO, at, 0, first
-            own = memo - first
-            left_out[own] = key and fresh
+            curves[memo - first] = key and text
+            written = _write(out, written, _PUT4, memo - first)
             memo += 1
-            out[written] = 114
-            for place in range(4):
-                out[written + 1 + place] = (own >> (8 * place)) & 255
-            written += 5
             at = end
             continue
-        fresh = False
-        if opcode == 104 or opcode == 106:  # h j: get from the memo
+        text = opcode == _TEXT
+        if opcode in (_GET1, _GET4):
             number = _number(data, argument, width)
             if number >= memo:
                 return _MEMO, at, 0, first
-            key, key_at = number >= first and left_out[number - first] and not whole, written
-            older = number < first
-            out[written] = 74 if older else 106
-            value = number if older else number - first
-            for place in range(4):
-                out[written + 1 + place] = (value >> (8 * place)) & 255
-            written += 5
-            if older:
-                out[written] = 81  # Q: a persistent identifier, the number in the memo
+            key, key_at = number >= first and curves[number - first] and not whole, written
+            if number >= first:
+                written = _write(out, written, _GET4, number - first)
+            else:
+                written = _write(out, written, _INT4, number)
+                out[written] = _PERSISTENT
                 written += 1
             depth += 1
             at = end
             continue
-        if opcode == 71 and key and level > 0 and (depth - marks[level - 1]) % 2 == 1:  # G
+        if opcode == _FLOAT and key and level > 0 and (depth - marks[level - 1]) % 2 == 1:
             written, depth, key = key_at, depth - 1, False
-            skipped[level - 1] = True
+            shortened[level - 1] = True
             at = end
             continue
-        key = False
-        if opcode == 88:  # X
-            key, key_at, fresh = not whole and _is_left_out(data, argument, end), written, True
-            depth += 1
-        elif opcode in (75, 77, 74):  # K M J
-            number = _number(data, argument, width)
-            key, key_at = not whole and FIRST_LEFT_OUT <= number < 1 << 31, written
-            depth += 1
-        elif opcode == 40:  # a mark
+
+        key, key_at = False, written
+        if opcode == _TEXT:
+            key = not whole and _is_curve(data, argument + 4, end)
+        elif opcode in (_INT1, _INT2, _INT4):
+            key = not whole and FIRST_LEFT_OUT <= _number(data, argument, width) < 1 << 31
+        if opcode == _MARK:
             if level == _DEEPEST:
                 return _SHAPE, at, 0, first
-            marks[level], skipped[level] = depth, False
+            marks[level], shortened[level] = depth, False
             level += 1
-        elif opcode in (117, 101, 116):  # u e t: to a dictionary, a list, a tuple
-            if level == 0 or (skipped[level - 1] and opcode != 117):
+        elif opcode in (_SETITEMS, _APPENDS, _TUPLE):
+            if level == 0 or (shortened[level - 1] and opcode != _SETITEMS):
                 return _SHAPE, at, 0, first
             level -= 1
-            depth = marks[level] + (opcode == 116)
-        elif opcode == 115 or opcode == 135:  # s, TUPLE3
-            depth -= 2
-        elif opcode in (97, 82, 98, 129, 134):  # a R b, NEWOBJ, TUPLE2
-            depth -= 1
-        elif opcode != 133:  # any but TUPLE1 puts one item on the stack
-            depth += 1
+            depth = marks[level] + (opcode == _TUPLE)
+        else:
+            depth += effects[opcode]
         if depth < 0 or (level > 0 and depth < marks[level - 1]):
             return _SHAPE, at, 0, first
-        for place in range(at, end):
-            out[written] = data[place]
-            written += 1
+        out[written : written + end - at] = data[at:end]
+        written += end - at
         at = end
-    out[written], out[written + 1] = 0x86, 46  # TUPLE2, STOP
-    if at + 3 > size:
+    out[written], out[written + 1] = _TUPLE2, _STOP
+    if at + 3 > data.size:
         return _MORE, start, 0, first
-    if data[at] == 117 or data[at] == 115:  # the end of a batch, after which there may be another one
+    if opcode in (_SETITEMS, _SETITEM):  # the end of a batch, after which there may be another one
         at += 1
-        if data[at] == 40 and data[at + 1] in (75, 77, 74):
+        if data[at] == _MARK and data[at + 1] in (_INT1, _INT2, _INT4):
             at += 1
-    status = _DONE if data[at] in (75, 77, 74) else _LAST
+    status = _DONE if data[at] in (_INT1, _INT2, _INT4) else _LAST
     return status, at, written + 2, memo
 
 
@@ -306,7 +327,7 @@ class _Reader:
         self._out = np.empty(0, dtype=np.uint8)
         self._starts: list[int] = []  # where each entry begins in the file, and the last one ends
         self._memos: list[int] = []  # entries of the memo before each
-        self._left_out = np.zeros(_MEMO_LIMIT, dtype=np.bool_)
+        self._curves = np.zeros(_MEMO_LIMIT, dtype=np.bool_)
         self._shared = lru_cache(maxsize=100_000)(self._find)
         self._memo_of_entry = lru_cache(maxsize=8)(self._read_memo)
 
@@ -316,7 +337,7 @@ class _Reader:
         memo, marked = self._find_entries()
         self._closing = b"u" if marked else b""
         end = self._file.tell()
-        self._head = os.pread(self._file.fileno(), end - begin, begin)
+        self._head = self._bytes(begin, end)
         if memo is None:
             return self._load(self._head)
         self._memos, self._starts = [memo], [end]
@@ -350,6 +371,14 @@ class _Reader:
                 return memo, marked
             last.append((opcode.name, argument))
         return None, False
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Return a part of the file, which stands where it stood before."""
+        before = self._file.tell()
+        self._file.seek(start)
+        content = self._file.read(end - start)
+        self._file.seek(before)
+        return content
 
     def _opcodes(self) -> Iterator[tuple[Any, Any, int]]:
         """Yield opcode, argument and position from where the file stands, with a limit."""
@@ -391,7 +420,7 @@ class _Reader:
         """Return a pickle of the entry that begins at `position` of a block."""
         if self._out.size < 3 * block.size + 8:
             self._out = np.empty(3 * block.size + 8, dtype=np.uint8)
-        cut = Cut(*_cut(block, position, memo, whole, _WIDTHS, self._out, self._left_out))
+        cut = Cut(*_cut(block, position, memo, whole, _WIDTHS, _EFFECTS, self._out, self._curves))
         if cut.status == _SHAPE and not whole:
             return self._cut(block, position, memo, whole=True)
         if cut.status in _PROBLEMS:
@@ -425,7 +454,7 @@ class _Reader:
             start = self._starts[entry]
             # The entry that is being read now has no end yet, and may refer to itself through a copy of its own.
             end = self._starts[entry + 1] if entry + 1 < len(self._starts) else start + LARGEST
-            block = np.frombuffer(os.pread(self._file.fileno(), end - start + 8, start), dtype=np.uint8)
+            block = np.frombuffer(self._bytes(start, end + 8), dtype=np.uint8)
             content = self._cut(block, 0, self._memos[entry], whole=True)[1]
         unpickler = _EntryUnpickler(content, self._shared)
         unpickler.load()
@@ -436,7 +465,7 @@ class _Reader:
         start, before, after = self._starts[-1], self._memos[0], self._memos[-1]
         self._file.seek(start)
         opcodes = list(self._opcodes())
-        content = os.pread(self._file.fileno(), self._file.tell() - start, start)
+        content = self._bytes(start, self._file.tell())
         ends = [at for _, _, at in opcodes[1:]] + [start + len(content)]
         try:
             return b"".join(
