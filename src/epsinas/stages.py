@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ from epsinas.metrics.base import RANDOM_WEIGHTS, find_metric
 from epsinas.metrics.subject import Conditions
 from epsinas.registry import import_all
 from epsinas.scoring import score_networks
-from epsinas.spaces.base import SPACES, space
+from epsinas.spaces.base import SPACES, ImageSpace, space
 from epsinas.study.config import Study
 from epsinas.study.networks import describe, gather, part, sample_table
 from epsinas.study.page import PAGES, Page
@@ -86,7 +86,7 @@ def choose_networks(job: Any) -> None:
     """Choose the networks to train."""
     from epsinas.training.benchmark import choose
 
-    write_architectures(choose(space(job.params.space), job.params.networks, job.params.seed), job.output[0])
+    write_architectures(choose(_trained_space(job.params.space), job.params.networks, job.params.seed), job.output[0])
 
 
 def train_chunk(job: Any) -> None:
@@ -100,7 +100,7 @@ def train_chunk(job: Any) -> None:
     positions = split(images.labels, **train["split"], rng=np.random.default_rng(job.params.seed))
     with _progress(len(networks) * len(train["seeds"]), "training") as bar:
         outcomes = train_networks(
-            space(train["space"], **train["skeleton"]),
+            _trained_space(train["space"], **train["skeleton"]),
             networks,
             prepare(images.images, images.labels, positions),
             Schedule(**train["schedule"]),
@@ -112,7 +112,7 @@ def train_chunk(job: Any) -> None:
 
 def gather_training(job: Any) -> None:
     """Make the table of performances of what was trained."""
-    from epsinas.training.benchmark import performance_table
+    from epsinas.sources.trained import performance_table
 
     outcomes = pd.concat([read_table(path, TRAINING) for path in job.input.chunks])
     networks = read_architectures(job.input.networks)
@@ -181,11 +181,12 @@ def gather_scores(job: Any) -> None:
 def make_table(job: Any) -> None:
     """Make the table of a page."""
     results = _results(job)
-    made = results.page.table(results) if results.page.table else None
-    if results.page.with_draws and made is not None:
-        made, draws = made
-        write_csv(draws, job.output.draws)
-    write_csv(made, job.output.table)
+    if results.page.table:
+        made = results.page.table(results)
+        if results.page.with_draws:
+            made, draws = made
+            write_csv(draws, job.output.draws)
+        write_csv(made, job.output.table)
 
 
 def make_figure(job: Any) -> None:
@@ -224,6 +225,11 @@ def write_provenance(job: Any) -> None:
 def _results(job: Any) -> Results:
     page: Page = PAGES[job.wildcards.page]
     return Results(Plan(Study(job.params.study)), page)
+
+
+def _trained_space(name: str, **skeleton: int) -> ImageSpace:
+    """Return the search space whose networks are trained: a study has checked that it is one of images."""
+    return cast(ImageSpace, space(name, **skeleton))
 
 
 def _prepare_torch(threads: int) -> None:

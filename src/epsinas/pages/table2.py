@@ -13,7 +13,7 @@ from epsinas.evaluation.intervals import repeated_mean_interval
 from epsinas.evaluation.performance import guiding_accuracy, performances
 from epsinas.evaluation.selection import select, select_optimal, select_random
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.paper.cells import Cell, stand_in_of
+from epsinas.paper.cells import Cell, Row, stand_in_of
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
 from epsinas.study.page import Page, Request
@@ -116,8 +116,8 @@ def score_row(
         seed: of the pools, which are the same for every dataset and method.
 
     Returns:
-        What `summarise` gives; for each data set with scores, how many networks have one (`{dataset}_scored`) of how many
-        (`{dataset}_networks`); `note` says so in words and names the data sets without scores.
+        What `summarise` gives; for each data set with scores, how many networks have one (`{dataset}_scored`) of how
+        many (`{dataset}_networks`); `note` says so in words and names the data sets without scores.
     """
     picked: dict[str, NDArray[np.float64]] = {}
     notes, counts = [], {}
@@ -274,11 +274,11 @@ def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.Dat
     size = table["block"].str.extract(r"N=(\d+)")[0].astype(float).fillna(0)
     table = table.assign(_rank=rank, _size=-size).sort_values(["_rank", "_size"], kind="stable", ignore_index=True)
     return table.drop(columns=["_rank", "_size"]).astype(
-        {name: "Int64" for name in table if name == "runs" or name.endswith(("_scored", "_networks"))}
+        {name: "Int64" for name in table if name == "runs" or str(name).endswith(("_scored", "_networks"))}
     )
 
 
-def published_scores(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
+def scores_by_dataset(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
     """Return by dataset the scores that others published for a metric, NaN where a network has none.
 
     Raises:
@@ -321,7 +321,7 @@ def _table(results: Results) -> pd.DataFrame:
     performance = results.performance(SPACE)
     columns = performances(performance, section.datasets, ["valid", "test"], epochs, networks.index)
     published = results.published_scores(SPACE) if selection["published_scores"] else pd.DataFrame()
-    others = {metric: published_scores(published, metric, networks.index) for metric in selection["published_scores"]}
+    others = {metric: scores_by_dataset(published, metric, networks.index) for metric in selection["published_scores"]}
     rows = []
     for size in selection["pool_sizes"]:
         pools = {"pool_size": size, "runs": selection["runs"], "seed": results.seed}
@@ -353,21 +353,21 @@ def _table(results: Results) -> pd.DataFrame:
 
 
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+    measured = [name.removesuffix("_mean") for name in map(str, table) if name.endswith("_mean")]
     for row in table.to_dict("records"):
         identity = {"block": row["block"], "row": row["method"], "stand_in": stand_in_of(row)}
         if row["origin"] == "quoted":
-            means = [name.removesuffix("_mean").lower() for name in row if name.endswith("_mean")]
-            for column in ["cost_hours", *means]:
+            for column in ["cost_hours", *map(str.lower, measured)]:
                 yield identity | {"column": column, "verdict": "quoted", "note": "a result of other authors"}
             continue
         if np.isfinite(row["cost_hours"]):
             note = row["cost_origin"] + ("; a time, which depends on the machine" if row["cost_measured"] else "")
             yield identity | {"column": "cost_hours", "reproduced": row["cost_hours"], "note": note}
-        for name in (name for name in row if name.endswith("_mean")):
-            yield identity | _accuracy_cell(row, name.removesuffix("_mean"))
+        for name in measured:
+            yield identity | _accuracy_cell(row, name)
 
 
-def _accuracy_cell(row: Mapping[str, Any], column: str) -> Cell:
+def _accuracy_cell(row: Row, column: str) -> Cell:
     """Return the cell of an accuracy: its mean, and the interval for the mean of as many other runs."""
     mean, deviation = row[f"{column}_mean"], row[f"{column}_sd"]
     note = ABSENT

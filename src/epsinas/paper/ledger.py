@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
+from epsinas.paper.cells import Row
 from epsinas.paper.published import read_published
 from epsinas.study.page import PAGES
 
@@ -87,7 +88,7 @@ def count_verdicts(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([counts, pd.DataFrame([totals])], ignore_index=True).rename_axis(columns=None)
 
 
-def _judged(cell: dict[str, Any], printed: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(cell: dict[str, Any], printed: Row) -> dict[str, Any]:
     """Complete a cell with its verdict; a value that the run does not have is `not run`."""
     if "verdict" in cell:
         return cell
@@ -101,7 +102,7 @@ def _judged(cell: dict[str, Any], printed: Mapping[str, Any]) -> dict[str, Any]:
     return cell | {"verdict": found}
 
 
-def _without_cell(printed: Mapping[str, Any], numbers: set[int | None]) -> dict[str, str]:
+def _without_cell(printed: Row, numbers: set[int | None]) -> dict[str, str]:
     """Say why a published number has no counterpart in the run."""
     number, row = int(printed["table"]), printed["row"]
     if row == "grad_sign":

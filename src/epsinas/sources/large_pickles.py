@@ -394,7 +394,7 @@ class _Reader:
                 raise
             raise self._damaged(one_line(error)) from error
 
-    def _entries(self, advance: Callable[[int], None]) -> Iterator[tuple[Any, Any]]:
+    def _entries(self, advance: Callable[[int], object]) -> Iterator[tuple[Any, Any]]:
         """Yield the keys and values of all entries."""
         block = np.empty(0, dtype=np.uint8)
         position, offset, memo = 0, self._starts[0], self._memos[0]
@@ -460,7 +460,7 @@ class _Reader:
             content = self._cut(block, 0, self._memos[entry], whole=True)[1]
         unpickler = _EntryUnpickler(content, self._shared)
         unpickler.load()
-        return unpickler.memo.copy()  # type: ignore[attr-defined]
+        return unpickler.memo.copy()
 
     def _tail(self) -> bytes:
         """Return what stands after the entries, its memo numbered after that of what stands before them."""

@@ -9,7 +9,9 @@ from typing import Protocol, TextIO
 class Progress(Protocol):
     """Where to tell how far a long work has come."""
 
-    def __call__(self, title: str, total: int | None, unit: str = "B") -> AbstractContextManager[Callable[[int], None]]:
+    def __call__(
+        self, title: str, total: int | None, unit: str = "B"
+    ) -> AbstractContextManager[Callable[[int], object]]:
         """Begin a work; what the block is given takes how much more of it is done.
 
         Args:
@@ -20,7 +22,7 @@ class Progress(Protocol):
 
 
 @contextmanager
-def silent(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], None]]:
+def silent(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], object]]:
     """Tell nobody."""
     yield lambda more: None
 
@@ -29,11 +31,11 @@ def on_console(stream: TextIO | None = None) -> Progress:
     """Draw a bar on `stream`, standard error where None is given: size, percentage, speed and time left."""
 
     @contextmanager
-    def draw(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], None]]:
+    def draw(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], object]]:
         from tqdm import tqdm
 
-        large = {"unit_scale": True, "unit_divisor": 1000} if unit == "B" else {}
-        with tqdm(desc=title, total=total, unit=unit, file=stream or sys.stderr, mininterval=1.0, **large) as bar:
+        shown = stream or sys.stderr
+        with tqdm(desc=title, total=total, unit=unit, unit_scale=unit == "B", file=shown, mininterval=1.0) as bar:
             yield bar.update
 
     return draw

@@ -206,8 +206,11 @@ def _resolved(rules: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return root["$defs"][rules["$ref"].rpartition("/")[2]] | beside
 
 
-def _message(error: jsonschema.ValidationError) -> str:
-    """Name the key, what was found and what was expected."""
+def _message(error: Any) -> str:
+    """Name the key, what was found and what was expected in a `jsonschema.ValidationError`.
+
+    It is not annotated as such: its attributes may be unset, but not where a validator raised it.
+    """
     where = ".".join(str(part) for part in error.absolute_path) or "the study"
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})

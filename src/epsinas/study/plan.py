@@ -90,7 +90,7 @@ class Run:
         return cls(**{name: types[name](value) for name, value in match.groupdict().items()})
 
     @property
-    def columns(self) -> dict[str, object]:
+    def columns(self) -> dict[str, str | int]:
         """What identifies the run in a table of scores, beside the table's own columns."""
         return {
             "space": self.space,
@@ -285,8 +285,8 @@ class Plan:
     def parts(self, run: Run) -> list[str]:
         """Return the score files of the jobs that compute a run.
 
-        The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are so
-        many of its order, and stay when it grows; others share all networks evenly.
+        The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are
+        so many of its order, and stay when it grows; others share all networks evenly.
         """
         computed, metric = self.computed(run), self.metric(run)
         section = self.sections[run.space]

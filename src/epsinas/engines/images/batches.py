@@ -22,7 +22,7 @@ _BLOCK = 1024
 """Images that are normalised at a time."""
 
 
-def normalised(images: np.ndarray, mean: ArrayLike, deviation: ArrayLike) -> np.ndarray:
+def normalise_images(images: np.ndarray, mean: ArrayLike, deviation: ArrayLike) -> np.ndarray:
     """Normalise images uint8 (N, H, W, C) per channel and return float32 (N, C, H, W).
 
     A channel without any deviation is only shifted.
@@ -58,7 +58,7 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
         raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
     chosen = rng.choice(len(images), size, replace=False)
     known = DATASETS[dataset].normalisation if dataset in DATASETS else None
-    return normalised(images[chosen], *(known or statistics_of(images)))
+    return normalise_images(images[chosen], *(known or statistics_of(images)))
 
 
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:

@@ -93,7 +93,7 @@ class FullWidthEngine:
             return network(self._batch).numpy().ravel()
 
 
-class Images:
+class ImageFamily:
     """See `epsinas.engines.base.Family`; batches are arrays (N, C, H, W)."""
 
     name = "images"
@@ -141,7 +141,7 @@ class Images:
         from epsinas.engines.images.full_width import FullWidthNetwork
 
         network = FullWidthNetwork(cast(ImageSpace, space), architecture, shape, fill)
-        return network.to(memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's overloads
 
     def tensor(self, batch: np.ndarray) -> torch.Tensor:
         """Return the images with their channels side by side, which halves the time of convolutions on a CPU."""
@@ -203,4 +203,4 @@ def _known_shape(dataset: str) -> Shape | None:
     return DATASETS[dataset].shape if dataset in DATASETS else None
 
 
-FAMILY = Images()
+FAMILY = ImageFamily()

@@ -33,7 +33,16 @@ class Corpus(NamedTuple):
 
 
 class TokenBatch(NamedTuple):
-    """What a recurrent network is scored on: tokens int64 (time, batch), embedding float (vocabulary, units)."""
+    """What a recurrent network is scored on: tokens int64 (time, batch), embedding float (vocabulary, units).
+
+    Example:
+        >>> from epsinas import NasBenchNLP, score_architectures
+        >>> rng = np.random.default_rng(0)
+        >>> batch = TokenBatch(rng.integers(50, size=(7, 3)), rng.uniform(0, 0.1, (50, 8)))
+        >>> space = NasBenchNLP(hidden_size=16, embedding=8)
+        >>> score_architectures(space, space.sample(2, rng), batch).shape
+        (2,)
+    """
 
     tokens: np.ndarray
     embedding: np.ndarray

@@ -98,7 +98,7 @@ def _embedded(batch: TokenBatch, dtype: torch.dtype) -> torch.Tensor:
     return table[torch.from_numpy(places.reshape(batch.tokens.shape))]
 
 
-class Sequences:
+class SequenceFamily:
     """See `epsinas.engines.base.Family`; batches are `TokenBatch`."""
 
     name = "sequences"
@@ -209,4 +209,4 @@ class Sequences:
         return batches.read_draws(path, inputs, size, section["steps"], draws, seed)
 
 
-FAMILY = Sequences()
+FAMILY = SequenceFamily()
