@@ -24,7 +24,8 @@ class Dataset:
         family: of the networks that take it, `images` or `sequences`.
         normalisation: with which the benchmarks normalise the images; None where the images' own values serve
             (`epsinas.files.images.statistics_of`), and for a text.
-        shape: channels, height and width of the images, so that synthetic ones can be made without them; None for a text.
+        shape: channels, height and width of the images, so that synthetic ones can be made without them; None for a
+            text.
         sources: how to make its files.
     """
 

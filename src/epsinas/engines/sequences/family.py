@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _SECTION = {
     "corpora": {
         "description": (
-            "Which text of each corpus is scored on; {corpus}/{text}.txt is retrieved. zipf is a made-up text whose words "
-            "follow Zipf's law."
+            "Which text of each corpus is scored on; {corpus}/{text}.txt is retrieved. zipf is a made-up text whose "
+            "words follow Zipf's law."
         ),
         "type": "object",
         "minProperties": 1,
