@@ -45,7 +45,7 @@ class Family(Protocol):
 
     Attributes:
         name: as search spaces name it.
-        files: by option of the command line, the files that make a batch, and what each of them holds.
+        files: by option of the command line, what a batch is made of: its placeholder, and what it holds.
         inputs_key: what a section of a study calls the kind of inputs that its networks are scored on.
         deterministic: kinds of inputs that are the same in every draw.
         estimates_rounding: whether `epsinas.metrics.rounding` can tell from the outputs how far rounding limits a
@@ -66,8 +66,15 @@ class Family(Protocol):
     def check(self, space: Space, batch: Any) -> None:
         """Check a batch for networks of a space; raises `InputError` where it is not what they take."""
 
-    def read(self, space: Space, **files: str) -> Any:
-        """Read a batch from the files of `files` and check it."""
+    def read(self, space: Space, seed: int, **files: str | None) -> tuple[Any, str]:
+        """Make a batch of what `files` names, None for what is not given, and check it.
+
+        Returns:
+            The batch, and a line that says what stands in the place of what is not given; empty where nothing does.
+
+        Raises:
+            InputError: a file is not as described, or one is missing that another needs.
+        """
 
     def engine(self, name: str, space: Space, batch: Any, precision: str) -> Engine:
         """Return one of ENGINES on a batch that was checked."""

@@ -11,6 +11,9 @@ from epsinas.engines.images.natural import pink_noise
 from epsinas.errors import InputError, one_line
 from epsinas.files.images import read_images, statistics_of
 
+BATCH = 256
+"""Images in the published batch."""
+
 SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive", "pink_noise")
 """The synthetic inputs of the paper's Section 3.5, and noise with the statistics of natural images."""
 

@@ -13,7 +13,7 @@ from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import Engine, Fill
 from epsinas.engines.images import batches, counting
 from epsinas.errors import InputError
-from epsinas.files.images import image_shape
+from epsinas.files.images import image_shape, read_images
 from epsinas.spaces.base import ImageSpace, Space
 
 if TYPE_CHECKING:
@@ -98,7 +98,15 @@ class ImageFamily:
 
     name = "images"
     files: Mapping[str, tuple[str, str]] = {
-        "images": ("BATCH.npy", "float32 (N, channels, H, W), already normalised, H and W multiples of 4")
+        "images": (
+            "FILE",
+            "BATCH.npy, float32 (N, channels, H, W), already normalised, H and W multiples of 4; or IMAGES.npz, raw "
+            "images uint8 (N, H, W, channels) and labels, of which 256 are chosen; without it, 1/f noise images",
+        ),
+        "dataset": (
+            "NAME",
+            "whose normalisation raw images get, such as cifar10 (default: their own mean and deviation)",
+        ),
     }
     inputs_key = "inputs"
     deterministic = batches.DETERMINISTIC
@@ -110,9 +118,22 @@ class ImageFamily:
         """Check the array; it may have any number of channels."""
         batches.check_batch(batch)
 
-    def read(self, space: Space, *, images: str) -> np.ndarray:
-        """Read an `.npy` file."""
-        return batches.read_batch(images)
+    def read(
+        self, space: Space, seed: int, *, images: str | None = None, dataset: str | None = None
+    ) -> tuple[np.ndarray, str]:
+        """Read a batch (`.npy`), choose one of raw images (`.npz`), or make one of noise."""
+        if dataset is not None and (images is None or not images.endswith(".npz")):
+            raise InputError(f"dataset: found {dataset}, expected none, which is for raw images (.npz) only")
+        rng = np.random.default_rng([seed, 0])
+        if images is None:
+            batch = batches.synthetic_batch("pink_noise", (batches.BATCH, 3, 32, 32), rng)
+            return batch, f"no images given: 1/f noise, {batches.BATCH} images of 3x32x32, seed {seed}"
+        if not images.endswith(".npz"):
+            return batches.read_batch(images), ""
+        raw = read_images(images).images
+        batch = batches.image_batch(raw, dataset or images, min(batches.BATCH, len(raw)), rng)
+        batches.check_batch(batch, images)
+        return batch, ""
 
     def engine(self, name: str, space: Space, batch: np.ndarray, precision: str) -> Engine:
         """Return an engine, whose outputs are (N,)."""

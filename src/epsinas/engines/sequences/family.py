@@ -103,8 +103,8 @@ class SequenceFamily:
 
     name = "sequences"
     files: Mapping[str, tuple[str, str]] = {
-        "tokens": ("TOKENS.npy", "int64 (time, batch)"),
-        "embedding": ("EMBEDDING.npy", "float32 or float64 (vocabulary, 400)"),
+        "tokens": ("TOKENS.npy", "int64 (time, batch); without it, 256 sequences of 70 tokens that follow Zipf's law"),
+        "embedding": ("EMBEDDING.npy", "float32 or float64 (vocabulary, 400), of the tokens"),
     }
     inputs_key = "embedding"
     deterministic: tuple[str, ...] = ()
@@ -117,11 +117,24 @@ class SequenceFamily:
         batches.check_token_batch(batch)
         self._check_width(space, batch, "embedding")
 
-    def read(self, space: Space, *, tokens: str, embedding: str) -> TokenBatch:
-        """Read two `.npy` files."""
+    def read(
+        self, space: Space, seed: int, *, tokens: str | None = None, embedding: str | None = None
+    ) -> tuple[TokenBatch, str]:
+        """Read two `.npy` files, or make up both."""
+        if tokens is None and embedding is None:
+            units = cast(SequenceSpace, space).embedding
+            made = batches.zipf_batch(np.random.default_rng([seed, 0]), units)
+            steps, sequences = made.tokens.shape
+            return (
+                made,
+                f"no tokens given: Zipf tokens, {sequences} sequences of {steps}, embedding uniform, seed {seed}",
+            )
+        if tokens is None or embedding is None:
+            missing = "tokens" if tokens is None else "embedding"
+            raise InputError(f"--{missing}: found none, expected {self.files[missing][0]}, since the other is given")
         batch = batches.read_token_batch(tokens, embedding)
         self._check_width(space, batch, embedding)
-        return batch
+        return batch, ""
 
     def _check_width(self, space: Space, batch: TokenBatch, name: str) -> None:
         expected = cast(SequenceSpace, space).embedding
