@@ -1,4 +1,4 @@
-"""How well trainings of the same networks with different seeds agree: no metric can rank them better than that."""
+"""How well trainings of the same networks with different seeds agree: the noise in what metrics are compared with."""
 
 from itertools import combinations
 
