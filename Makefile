@@ -1,7 +1,7 @@
 # Targets create the virtual environment when it is missing or out of date, then do the work.
 #
-#   make                     the embedded study: every table and figure, offline
-#   make paper MIRROR=DIR    the paper's study; without MIRROR the official files are downloaded
+#   make                     the paper's study: every table and figure; the official files are downloaded
+#   make paper MIRROR=DIR    the same, with the input files of a folder
 #   make test | lint | benchmark | setup
 
 PYTHON ?= python3
@@ -11,10 +11,7 @@ MIRROR ?=
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: digits paper setup test lint benchmark
-
-digits: setup
-	$(SNAKEMAKE) --configfile workflow/studies/digits.yaml
+.PHONY: paper setup test lint benchmark
 
 paper: setup
 	$(SNAKEMAKE) $(if $(MIRROR),--config mirror=$(MIRROR))
@@ -36,7 +33,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/snakemake --lint --configfile workflow/studies/digits-training.yaml
+	$(BIN)/snakemake --lint --configfile workflow/studies/smoke.yaml
 
 benchmark: setup
 	$(BIN)/python benchmarks/scoring.py
