@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from epsinas import InputError
-from epsinas.study.reference import main, moved
+from epsinas.study.reference import moved, report_moved
 
 TABLE = {"metric": ["epsilon", "epsilon"], "rho": [0.85, 0.5], "networks": [9226, None], "milliseconds": [3.0, 4.0]}
 
@@ -22,7 +22,7 @@ def change(folder, **columns):
 
 def test_the_same_tables(folders, capsys):
     assert moved(*folders).empty
-    assert main([str(folder) for folder in folders]) == 0
+    assert report_moved([str(folder) for folder in folders]) == 0
     assert "nothing moved against" in capsys.readouterr().out
 
 
@@ -38,7 +38,7 @@ def test_what_moved_is_named(folders, capsys):
         ["tables/table1.csv", 1, "metric", "epsilon", "synflow"],
         ["tables/table1.csv", 0, "rho", 0.85, 0.86],
     ]
-    assert main([str(folder) for folder in folders]) == 1
+    assert report_moved([str(folder) for folder in folders]) == 1
     assert "2 values moved against" in capsys.readouterr().out
 
 
@@ -57,6 +57,6 @@ def test_missing_values_rows_columns_and_files_have_moved(folders):
 def test_mistakes(tmp_path, capsys):
     with pytest.raises(InputError, match="found no tables, expected those of a reference"):
         moved(tmp_path, tmp_path)
-    assert main([str(tmp_path), str(tmp_path)]) == 2
+    assert report_moved([str(tmp_path), str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"epsinas: {tmp_path}: found no tables")
-    assert main([]) == 2
+    assert report_moved([]) == 2

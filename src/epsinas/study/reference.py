@@ -68,7 +68,7 @@ def _agree(expected: pd.Series, found: pd.Series) -> np.ndarray:
     return (expected.fillna("").astype(str) == found.fillna("").astype(str)).to_numpy()
 
 
-def main(arguments: Sequence[str]) -> int:
+def report_moved(arguments: Sequence[str]) -> int:
     """Print what moved; return 0 where nothing did, 1 where something did, and 2 for a mistake."""
     if len(arguments) != 2:
         print("usage: python -m epsinas.study.reference RESULTS REFERENCE", file=sys.stderr)
@@ -88,4 +88,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(report_moved(sys.argv[1:]))
