@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from epsinas.datasets.base import title
@@ -92,6 +93,9 @@ def _tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
             draws = draws.merge(intervals, on=identity, how="left")
         tables.append(draws)
     draws = pd.concat(tables, ignore_index=True)
+    # The draws of an initialisation one after the other.
+    place = draws.groupby(["dataset", "initialisation"], sort=False).ngroup()
+    draws = draws.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
     return initialisation_table(draws, results.compares), draws
 
 
