@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 ORDER = [
     "errors",
-    "registry",
+    "registry streams",
     "files",
     "spaces",
     "sources",

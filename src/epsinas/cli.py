@@ -21,6 +21,7 @@ from epsinas.errors import InputError, one_line
 from epsinas.metrics.base import LABELS, LIMIT, METRICS, find_metric
 from epsinas.registry import import_all
 from epsinas.spaces.base import SPACES, Space
+from epsinas.streams import stream
 
 _SCORE = """\
 Score the networks of a search space without training them. The metric is epsilon unless --metric names another: how
@@ -259,8 +260,8 @@ def _score(options: argparse.Namespace) -> None:
             seed=options.seed,
         )
     header = ["architecture", "score", *(["rounding_limited"] if options.mark_rounding else [])]
-    with _output(options.output) as stream:
-        table = csv.writer(stream, lineterminator="\n")
+    with _output(options.output) as file:
+        table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
         for architecture, score, error in zip(architectures, scores, errors, strict=True):
             row = [architecture, "" if np.isnan(score) else repr(float(score)), int(error > LIMIT)]
@@ -275,9 +276,9 @@ def _weights(options: argparse.Namespace) -> None:
     _check_seed(options.seed)
     _check_output(options.output)
     space, batch = _network_inputs(options)
-    table = choose_weights(space, batch, np.random.default_rng(options.seed), options.networks, options.precision)
-    with _output(options.output) as stream:
-        table.to_csv(stream, index=False)
+    table = choose_weights(space, batch, stream(options.seed, "choice of weights"), options.networks, options.precision)
+    with _output(options.output) as file:
+        table.to_csv(file, index=False)
     given = next(getattr(options, name) for name in FAMILIES[space.family].files)
     low, high = chosen_pair(table, given or "weights")
     print(f"epsinas: chosen weights {low:g} {high:g}", file=sys.stderr)

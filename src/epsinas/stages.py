@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -35,6 +34,7 @@ from epsinas.metrics.subject import Conditions
 from epsinas.registry import import_all
 from epsinas.scoring import score_networks
 from epsinas.spaces.base import SPACES, ImageSpace, space
+from epsinas.streams import stream
 from epsinas.study.config import Study
 from epsinas.study.networks import describe, gather, part, sample_table
 from epsinas.study.page import PAGES, Page
@@ -78,7 +78,7 @@ def check_images(job: Any) -> None:
 def sample_networks(job: Any) -> None:
     """Draw networks at random, where a study scores no benchmark's."""
     named = space(job.wildcards.space, **job.params.skeleton)
-    drawn = sample_table(named, job.params.networks, np.random.default_rng(job.params.seed))
+    drawn = sample_table(named, job.params.networks, stream(job.params.seed, "sample of networks"))
     write_architectures(drawn, job.output[0])
 
 
@@ -97,7 +97,7 @@ def train_chunk(job: Any) -> None:
     number, total = int(job.wildcards.chunk), int(job.wildcards.chunks)
     networks = read_architectures(job.input.networks).query("index == trained")[number - 1 :: total]
     images = read_images(job.input.images)
-    positions = split(images.labels, **train["split"], rng=np.random.default_rng(job.params.seed))
+    positions = split(images.labels, **train["split"], rng=stream(job.params.seed, "split of images"))
     with _progress(len(networks) * len(train["seeds"]), "training") as bar:
         outcomes = train_networks(
             _trained_space(train["space"], **train["skeleton"]),
@@ -139,7 +139,7 @@ def choose_weights(job: Any) -> None:
     path = next(iter(job.input), None)
     (batch,) = family.draws(path, wildcards.dataset, inputs, size, [0], params.seed, section)
     named = space(wildcards.space, **section["skeleton"])
-    table = choose(named, batch, np.random.default_rng(params.seed), precision=params.precision)
+    table = choose(named, batch, stream(params.seed, "choice of weights"), precision=params.precision)
     write_csv(table, job.output[0])
 
 

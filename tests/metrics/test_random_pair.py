@@ -69,7 +69,7 @@ def test_unknown_initialisation(batch):
 
 
 def test_streams_differ_between_networks_and_draws(batch):
-    subjects = [Subject(Conditions(TINY, batch, draw=draw), MIXED, index) for draw in (0, 1) for index in (0, 1)]
+    subjects = [Subject(Conditions(TINY, batch, draw=draw), name) for draw in (0, 1) for name in (MIXED, SKIP)]
     assert len({torch.rand(1, generator=subject.generator()).item() for subject in subjects}) == 4
 
 

@@ -11,7 +11,6 @@ from epsinas.training.fit import (
     Schedule,
     accuracies,
     fit,
-    network_seed,
     prepare,
     split,
     train,
@@ -128,11 +127,6 @@ def test_training_that_diverges_is_recorded(data):
     assert outcome.status == "non-finite"
     assert np.isnan([outcome.valid, outcome.test]).all()
     assert not np.isfinite(outcome.loss)
-
-
-def test_seed_depends_on_the_architecture_alone():
-    assert network_seed(CONVOLUTIONS, 0) == network_seed(CONVOLUTIONS, 0)
-    assert len({network_seed(a, s) for a in (CONVOLUTIONS, NOTHING) for s in (0, 1)}) == 4
 
 
 def test_chunks_give_the_same_in_any_order(data):

@@ -4,15 +4,16 @@ import numpy as np
 
 from epsinas.datasets.base import Dataset
 from epsinas.sources.base import Conversion, Source
+from epsinas.streams import stream
 
 
 def zipf_text(words: int = 10_000, lines: int = 12_000, length: int = 20) -> str:
     """Return a made-up text: `length` words a line, word k with probability ~ 1/k.
 
-    That is Zipf's law; the generator's seed is 0.
+    That is Zipf's law; the seed is 0.
     """
     rank = np.arange(1, words + 1)
-    drawn = np.random.default_rng(0).choice(rank, (lines, length), p=(1 / rank) / (1 / rank).sum())
+    drawn = stream(0, "Zipf text").choice(rank, (lines, length), p=(1 / rank) / (1 / rank).sum())
     return "".join(" ".join(f"w{word}" for word in line) + "\n" for line in drawn)
 
 

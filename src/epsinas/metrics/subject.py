@@ -13,6 +13,7 @@ import numpy as np
 
 from epsinas.engines.base import Deviations, Engine, Family, Fill, engine, family_of
 from epsinas.spaces.base import Space
+from epsinas.streams import torch_stream
 
 if TYPE_CHECKING:
     import torch
@@ -132,11 +133,7 @@ class Subject:
 
         It depends on the seed, the draw and the network, never on the order of work.
         """
-        import torch
-
-        state = np.random.SeedSequence([self.conditions.seed, self.conditions.draw, self.index]).generate_state(2)
-        # Torch takes seeds below 2**63.
-        return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))
+        return torch_stream(self.conditions.seed, "random weights", self.conditions.draw, self.architecture)
 
     def module(self, fill: Fill) -> torch.nn.Module:
         """Return a new full-width network, float32, whose layers `fill` fills in the order of the description."""

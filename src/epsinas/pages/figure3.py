@@ -10,6 +10,7 @@ from epsinas.evaluation.performance import guiding_accuracy, performance_of
 from epsinas.evaluation.searches import search_curves
 from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.spaces import NasBench201
+from epsinas.streams import stream
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -87,7 +88,7 @@ def search_table(
         performance_of(performance, dataset, "test", epochs).reindex(scores.index),
         scores,
         edit_neighbours(np.array([space.parse(architecture) for architecture in architectures])),
-        np.random.default_rng(seed),
+        stream(seed, "searches"),
         random_warm_up=settings["population"] if random_warm_up == "first" else settings["trained"],
         **settings,
     )

@@ -16,6 +16,7 @@ from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.paper.cells import Cell, Row, stand_in_of
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
+from epsinas.streams import stream
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -101,7 +102,7 @@ def baseline_rows(columns: Columns, pool_size: int, runs: int, seed: int) -> lis
         summarise(
             {"block": f"Baselines (N={pool_size})", "method": method, "origin": "recomputed"},
             columns,
-            pick(known, pool_size, runs, np.random.default_rng(seed)),
+            pick(known, pool_size, runs, stream(seed, "pools", pool_size)),
         )
         for method, pick in (("Optimal", select_optimal), ("Random", select_random))
     ]
@@ -134,7 +135,7 @@ def score_row(
             counts[f"{dataset}_scored"] = int(np.isfinite(scores[dataset]).sum())
             counts[f"{dataset}_networks"] = len(scores[dataset])
             notes.append(f"{dataset}: {counts[f'{dataset}_scored']} of {len(scores[dataset])} networks scored")
-            picked |= select(scores[dataset], known, pool_size, runs, np.random.default_rng(seed))
+            picked |= select(scores[dataset], known, pool_size, runs, stream(seed, "pools", pool_size))
     row = summarise({"block": f"Trainless (N={pool_size})", "method": method}, columns, picked)
     return row | counts | {"note": "; ".join(notes)}
 
@@ -203,7 +204,7 @@ def trained_rows(
     operations = np.array([space.parse(architecture) for architecture in architectures])
     rows = []
     for method in TRAINED:
-        rng = np.random.default_rng([seed, TRAINED.index(method)])
+        rng = stream(seed, "trained search", method)
         budget = (validation, cost_seconds, budget_seconds, runs, rng)
         if method == "REA":
             found = budgeted_evolution(validation, edit_neighbours(operations), *budget[1:])

@@ -11,6 +11,7 @@ from epsinas.errors import InputError
 from epsinas.metrics.base import Metric
 from epsinas.scoring import distinct
 from epsinas.spaces.base import Space
+from epsinas.streams import stream
 from epsinas.study.plan import Run
 
 
@@ -69,7 +70,7 @@ def ordered(networks: pd.DataFrame, run: Run, seed: int) -> pd.DataFrame:
     if run.count is not None and run.count > len(networks):
         raise InputError(f"networks: found {len(networks)} in the table, expected at least {run.count}")
     if run.order == "random":
-        networks = networks.iloc[np.random.default_rng(seed).permutation(len(networks))]
+        networks = networks.iloc[stream(seed, "order of networks").permutation(len(networks))]
     return networks if run.count is None else networks.head(run.count)
 
 

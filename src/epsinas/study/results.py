@@ -15,6 +15,7 @@ from epsinas.files.tables import (
     read_scores,
     read_training_cost,
 )
+from epsinas.streams import stream
 from epsinas.study.config import Section
 from epsinas.study.networks import first_draw
 from epsinas.study.page import Page
@@ -54,7 +55,7 @@ class Results:
 
     def rng(self) -> np.random.Generator:
         """Return a generator at the beginning of the page's random numbers."""
-        return np.random.default_rng(self.seed)
+        return stream(self.seed, "resamples", self.page.name)
 
     def scores(self, run: Run) -> pd.DataFrame:
         """Return the scores of a run, with what identifies it."""

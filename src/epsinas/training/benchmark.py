@@ -10,6 +10,7 @@ from epsinas.engines.images import lumped
 from epsinas.engines.images.counting import count
 from epsinas.scoring import distinct
 from epsinas.spaces.base import ImageSpace
+from epsinas.streams import stream
 
 
 def trained_by(space: ImageSpace, architectures: Sequence[str]) -> np.ndarray:
@@ -90,7 +91,7 @@ def choose(space: ImageSpace, networks: int | None, seed: int) -> pd.DataFrame:
         `trained_by`).
     """
     size = len(list(space.architectures())) if networks is None else networks
-    architectures = space.sample(size, np.random.default_rng(seed))
+    architectures = space.sample(size, stream(seed, "networks to train"))
     return pd.DataFrame(
         {
             "index": np.arange(size, dtype=np.int32),

@@ -1,7 +1,6 @@
 """Training networks of a search space on small labelled images."""
 
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -16,6 +15,7 @@ from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.errors import InputError
 from epsinas.files.images import statistics_of
 from epsinas.spaces.base import ImageSpace
+from epsinas.streams import torch_stream
 
 SPLITS = ("train", "valid", "test")
 
@@ -107,11 +107,6 @@ def prepare(images: np.ndarray, labels: np.ndarray, positions: dict[str, np.ndar
     )
 
 
-def network_seed(architecture: str, seed: int) -> int:
-    """Return the seed of one training: it depends on the architecture and the seed, never on the order of work."""
-    return int(np.random.SeedSequence([seed, zlib.crc32(architecture.encode())]).generate_state(1)[0])
-
-
 def train(space: ImageSpace, architecture: str, data: Data, schedule: Schedule, seeds: Sequence[int]) -> list[Outcome]:
     """Train one network with several seeds and evaluate it on the validation and test images.
 
@@ -124,7 +119,7 @@ def train(space: ImageSpace, architecture: str, data: Data, schedule: Schedule, 
         One outcome for each seed; `seconds` is each replica's share of the time.
     """
     start = time.perf_counter()
-    generators = [torch.Generator().manual_seed(network_seed(architecture, seed)) for seed in seeds]
+    generators = [torch_stream(seed, "training", architecture) for seed in seeds]
     images, labels = data.images["train"], data.labels["train"]
     network = FullWidthNetwork(
         space,

@@ -4,6 +4,7 @@ import pytest
 from epsinas import InputError
 from epsinas.engines.sequences import FAMILY
 from epsinas.engines.sequences.batches import embedding, read_corpus, read_draws
+from epsinas.streams import stream
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def test_draws_of_a_text_are_successive_rows(text):
     assert first.tokens[:, 0].tolist() == tokens[:4].tolist()
     assert second.tokens[:, 1].tolist() == tokens[24:28].tolist()
     for draw, batch in enumerate((first, second)):
-        expected = embedding("uniform_positive_1", len(vocabulary), np.random.default_rng([5, draw]))
+        expected = embedding("uniform_positive_1", len(vocabulary), stream(5, "batch", draw))
         np.testing.assert_array_equal(batch.embedding, expected)
 
 
@@ -30,4 +31,13 @@ def test_a_text_that_is_too_short(text):
 
 
 def test_texts_of_corpora():
-    assert FAMILY.data({"corpora": {"ptb": "train", "b": "valid"}}) == {"ptb": "ptb/train.txt", "b": "b/valid.txt"}
+    section = {"corpora": {"ptb": "train", "b": "valid", "wikitext-2": "zipf", "zipf": "train"}}
+    assert FAMILY.datasets(section) == ["ptb", "b", "wikitext-2", "zipf"]
+    sources = [FAMILY.source(section, corpus, "random_1") for corpus in section["corpora"]]
+    assert sources == ["ptb/train.txt", "b/valid.txt", "zipf/train.txt", "zipf/train.txt"]
+    assert [FAMILY.stand_in(section, corpus, "random_1") for corpus in section["corpora"]] == [
+        "",
+        "",
+        "Zipf tokens",
+        "",
+    ]

@@ -10,6 +10,7 @@ from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.natural import pink_noise
 from epsinas.errors import InputError, one_line
 from epsinas.files.images import read_images, statistics_of
+from epsinas.streams import stream
 
 BATCH = 256
 """Images in the published batch."""
@@ -131,7 +132,7 @@ def check_batch(batch: np.ndarray, name: str = "batch") -> None:
 def read_draws(
     path: str | Path, dataset: str, inputs: str, size: int, draws: Iterable[int], seed: int
 ) -> list[np.ndarray]:
-    """Make one batch for each draw; the generator of draw d is seeded with (seed, d).
+    """Make one batch for each draw; every draw has a stream of its own.
 
     Args:
         path: `{dataset}.npz`.
@@ -149,11 +150,11 @@ def read_draws(
     """
     images = read_images(path).images
     if inputs == "real":
-        return [image_batch(images, dataset, size, np.random.default_rng([seed, draw])) for draw in draws]
+        return [image_batch(images, dataset, size, stream(seed, "batch", draw)) for draw in draws]
     _, height, width, channels = images.shape
     return synthetic_draws(inputs, (size, channels, height, width), draws, seed)
 
 
 def synthetic_draws(kind: str, shape: tuple[int, int, int, int], draws: Iterable[int], seed: int) -> list[np.ndarray]:
     """Make one batch of synthetic images for each draw; see `synthetic_batch` and `read_draws`."""
-    return [synthetic_batch(kind, shape, np.random.default_rng([seed, draw])) for draw in draws]
+    return [synthetic_batch(kind, shape, stream(seed, "batch", draw)) for draw in draws]

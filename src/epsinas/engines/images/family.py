@@ -15,6 +15,7 @@ from epsinas.engines.images import batches, counting
 from epsinas.errors import InputError
 from epsinas.files.images import image_shape, read_images
 from epsinas.spaces.base import ImageSpace, Space
+from epsinas.streams import stream
 
 if TYPE_CHECKING:
     import torch
@@ -124,7 +125,7 @@ class ImageFamily:
         """Read a batch (`.npy`), choose one of raw images (`.npz`), or make one of noise."""
         if dataset is not None and (images is None or not images.endswith(".npz")):
             raise InputError(f"dataset: found {dataset}, expected none, which is for raw images (.npz) only")
-        rng = np.random.default_rng([seed, 0])
+        rng = stream(seed, "batch", 0)
         if images is None:
             batch = batches.synthetic_batch("pink_noise", (batches.BATCH, 3, 32, 32), rng)
             return batch, f"no images given: 1/f noise, {batches.BATCH} images of 3x32x32, seed {seed}"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from epsinas.errors import InputError, one_line
+from epsinas.streams import stream
 
 END = "<eos>"
 """The token that ends every sentence."""
@@ -123,7 +124,7 @@ def embedding(kind: str, vocabulary: int, rng: np.random.Generator, units: int =
 def read_draws(
     path: str | Path, inputs: str, size: int, steps: int, draws: Iterable[int], seed: int
 ) -> list[TokenBatch]:
-    """Make one batch for each draw; the generator of draw d is seeded with (seed, d).
+    """Make one batch for each draw; every draw has a stream of its own.
 
     Args:
         path: of a text.
@@ -141,7 +142,7 @@ def read_draws(
     return [
         TokenBatch(
             token_batch(tokens, size, steps, draw * steps),
-            embedding(inputs, len(vocabulary), np.random.default_rng([seed, draw])),
+            embedding(inputs, len(vocabulary), stream(seed, "batch", draw)),
         )
         for draw in draws
     ]

@@ -13,6 +13,7 @@ from epsinas.engines.sequences import batches, counting
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
 from epsinas.spaces.base import SequenceSpace, Space
+from epsinas.streams import stream
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +124,7 @@ class SequenceFamily:
         """Read two `.npy` files, or make up both."""
         if tokens is None and embedding is None:
             units = cast(SequenceSpace, space).embedding
-            made = batches.zipf_batch(np.random.default_rng([seed, 0]), units)
+            made = batches.zipf_batch(stream(seed, "batch", 0), units)
             steps, sequences = made.tokens.shape
             return (
                 made,
