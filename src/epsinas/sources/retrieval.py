@@ -34,6 +34,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".npz": read_images,
     ".txt": lambda path: sum(1 for _ in sentences(path)),
 }
+_FILLED_IN = (".training-cost.parquet", ".published-scores.parquet")
 
 
 class PlannedDownload(NamedTuple):
@@ -68,7 +69,8 @@ def retrieve(
     With a `mirror`, the folder's file of this name is checked against its schema and copied; without one, the
     official files are downloaded into `cache` and converted; the mirrors "package" and "embedded" are the published
     accuracies and the benchmark of digits inside the package. Files that the package makes by itself are made with or
-    without a mirror. `destination` is written whole or not at all.
+    without a mirror, and what `is_filled_in` names is taken from the package. `destination` is written whole or not at
+    all.
 
     Args:
         name: of the file.
@@ -93,6 +95,17 @@ def retrieve(
     return Provenance(name=name, sha256=found, bytes=size, **facts)
 
 
+def is_filled_in(name: str, mirror: str | Path | None) -> bool:
+    """Say whether the package fills in a file that neither a mirror nor an official source has.
+
+    It does for what belongs to a benchmark's own numbers of its networks, training times and others' scores, but not
+    for architectures and accuracies, which belong together.
+    """
+    if name not in packaged.FILES or not name.endswith(_FILLED_IN) or str(mirror) in (PACKAGE, EMBEDDED):
+        return False
+    return not Path(mirror, name).is_file() if mirror else name not in known_sources()
+
+
 def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: str | Path) -> list[PlannedDownload]:
     """Say what `retrieve` would download, before anything is.
 
@@ -111,6 +124,8 @@ def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: st
         return []
     planned = {}
     for name in names:
+        if is_filled_in(name, mirror):
+            continue
         source = _source(name)
         for raw in _chosen(source, Path(cache)).raw:
             if not (Path(cache) / raw.name).exists():
@@ -162,6 +177,8 @@ def _origin(
     name: str, mirror: str | Path | None, cache: Path, progress: Progress
 ) -> tuple[Callable[[Path], object], dict[str, Any]]:
     """Return what writes the file, and the facts for its provenance."""
+    if is_filled_in(name, mirror):
+        mirror = PACKAGE
     inside = {PACKAGE: packaged.FILES, EMBEDDED: embedded.FILES}.get(str(mirror))
     if inside and name in inside:
         return inside[name], _facts_inside(name, str(mirror))
