@@ -49,5 +49,5 @@ def either(names):
 
 
 wildcard_constraints:
-    space=either(STUDY.sections),
     **WILDCARDS,
+    space=either(STUDY.sections),

@@ -7,6 +7,7 @@ is already in the cache is not downloaded again, so one that a server will not h
 import importlib
 import shutil
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from epsinas.sources import embedded, packaged
 from epsinas.sources.base import BENCHMARKS, Conversion, Provenance, Source
 from epsinas.sources.checksums import recorded_address, recorded_digests
 from epsinas.sources.download import UnavailableError, fetch
-from epsinas.sources.progress import Progress, silent
+from epsinas.sources.progress import Progress, bytes_in_words, silent
 
 PACKAGE = "package"
 """In place of a mirror: the published accuracies inside the package."""
@@ -144,19 +145,15 @@ def announcement(planned: Iterable[PlannedDownload], cache: str | Path) -> str:
         return ""
     known = sum(download.bytes or 0 for download in planned)
     more = " and what is of unknown size" if any(download.bytes is None for download in planned) else ""
-    lines = [f"{len(planned)} official files will be downloaded into {cache}, {_size(known)}{more}:"]
-    for download in planned:
-        size = "size unknown" if download.bytes is None else _size(download.bytes)
-        lines.append(f"  {download.file}: {size}, {download.licence or 'no licence stated'}, {download.address}")
+    lines = [f"{len(planned)} official files will be downloaded into {cache}, {bytes_in_words(known)}{more}:"]
+    # Files of one folder are said together.
+    for (licence, address), group in groupby(planned, lambda download: (download.licence, download.address)):
+        files = list(group)
+        names = files[0].file if len(files) == 1 else f"{files[0].file} to {files[-1].file} ({len(files)} files)"
+        unknown = any(download.bytes is None for download in files)
+        size = "size unknown" if unknown else bytes_in_words(sum(download.bytes or 0 for download in files))
+        lines.append(f"  {names}: {size}, {licence or 'no licence stated'}, {address}")
     return "\n".join(lines)
-
-
-def _size(size: int) -> str:
-    """Print a number of bytes: 5.05 GB, 879 kB."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size / 1e3:.3g} kB"
 
 
 def take(path: str | Path, destination: str | Path) -> Provenance:

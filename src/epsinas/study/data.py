@@ -124,7 +124,7 @@ def _take_networks(options: dict[str, Any], section: Section, found: Holdings, p
     wanted = section["networks"]
     if wanted != found.networks:
         options |= _capped(options, found.networks) | {"networks": found.networks}
-        yield f"{place} has {found.networks:,} networks, not {wanted:,}: these are taken"
+        yield f"{found.networks:,} networks in {place}, where the study names {wanted:,}: these are taken"
 
 
 def _capped(options: Mapping[str, Any], most: int) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _take_performance(options: dict[str, Any], section: Section, found: Holdings
         )
     options["performance"] = {**wanted, "split": other}
     yield (
-        f"{place} has no {_SPLITS[split]} performance after {epochs} epochs on {', '.join(lacking)}: "
+        f"no {_SPLITS[split]} performance after {epochs} epochs on {', '.join(lacking)} in {place}: "
         f"{_SPLITS[other]} is taken"
     )
 
