@@ -46,8 +46,8 @@ def test_what_the_mirror_lacks_is_said_and_what_there_is_is_taken(mirror):
 
 def test_what_there_is_is_listed_where_nothing_will_do(mirror):
     message = (
-        f"config: nas-bench-201.performance: found no test performance after 12 epochs on cifar10 in the mirror {mirror}"
-        ", expected one of cifar10 valid 200"
+        "config: nas-bench-201.performance: found no test performance after 12 epochs on cifar10 in the mirror "
+        f"{mirror}, expected one of cifar10 valid 200"
     )
     with pytest.raises(InputError) as caught:
         settle(study({"performance": {"split": "test", "epochs": 12}}, mirror=str(mirror)))
@@ -57,19 +57,25 @@ def test_what_there_is_is_listed_where_nothing_will_do(mirror):
         settle(study({"datasets": ["cifar10", "cifar100"]}, mirror=str(mirror)))
 
 
-@pytest.mark.parametrize(("mirror", "place"), [("package", "the package"), (None, "the official files")])
-def test_the_package_and_the_official_files_are_known(mirror, place):
-    common = {"datasets": ["cifar10"], "networks": 15_000}
-    config = {"study": "s", "mirror": mirror, "nas-bench-101": common | {"performance": {"split": "test", "epochs": 108}}}
+OTHER_NUMBER = "nas-bench-101: 423,624 networks in the official files, where the study names 15,000: these are taken"
+OTHER_SPLIT = "nas-bench-101: no test performance after 108 epochs on cifar10 in the package: validation is taken"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "place", "message", "networks", "split"),
+    [
+        ("package", "the package", OTHER_SPLIT, 15_000, "valid"),
+        (None, "the official files", OTHER_NUMBER, 423_624, "test"),
+    ],
+)
+def test_the_package_and_the_official_files_are_known(mirror, place, message, networks, split):
+    section = {"datasets": ["cifar10"], "networks": 15_000, "performance": {"split": "test", "epochs": 108}}
+    config = {"study": "s", "mirror": mirror, "nas-bench-101": section}
     settled, messages = settle(read_study(config))
-    if mirror is None:
-        assert messages == [f"nas-bench-101: 423,624 networks in {place}, where the study names 15,000: these are taken"]
-        assert settled.sections["nas-bench-101"]["networks"] == 423_624
-    else:
-        assert messages == [
-            f"nas-bench-101: no test performance after 108 epochs on cifar10 in {place}: validation is taken"
-        ]
-    config["nas-bench-101"]["performance"]["epochs"] = 7
+    assert messages == [message]
+    found = settled.sections["nas-bench-101"]
+    assert (found["networks"], found["performance"]["split"]) == (networks, split)
+    section["performance"]["epochs"] = 7
     with pytest.raises(InputError, match=f"after 7 epochs on cifar10 in {place}, expected one of cifar10"):
         settle(read_study(config))
 
@@ -135,6 +141,6 @@ def test_what_comes_from_elsewhere_is_said(tmp_path, monkeypatch, mirror):
     for name in wanted_files(Plan(wanted)):
         (tmp_path / "results" / "s" / "data" / name).touch()
     assert describe_files(wanted) == []
-    with pytest.raises(InputError, match="photographs.npz: no official source to download"):
+    with pytest.raises(InputError, match=r"photographs\.npz: no official source to download"):
         describe_files(study({"datasets": ["photographs"]}))
     assert describe_files(study({"datasets": ["photographs"]}, mirror=str(mirror))) == []
