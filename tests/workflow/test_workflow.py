@@ -186,7 +186,7 @@ def test_a_crash_is_in_the_log(checkout, mirror, tmp_path, monkeypatch):
         "import epsinas.files.whole as whole\n\n\ndef fail(*_):\n    raise RuntimeError('out of the blue')\n\n\n"
         "whole.digest = whole.sha256 = fail\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(broken))
+    monkeypatch.setenv("PYTHONPATH", str(broken), prepend=os.pathsep)
     code, _ = run(checkout, study(mirror), "results/toy/data/toy.npz")
     assert code != 0
     (log,) = (checkout / "results" / "toy" / "logs" / "retrieve").rglob("*.log")
