@@ -10,6 +10,8 @@ import pytest
 
 from epsinas import NasBench101, NasBench201, __version__, score_architectures
 from epsinas.cli import main, usable_cores
+from epsinas.engines.images.batches import image_batch, synthetic_batch
+from epsinas.files.images import write_images
 from epsinas.metrics.base import LABELS, METRICS, Metric, scored
 
 # The fourth is disconnected; the fifth has no score in single precision only.
@@ -346,6 +348,34 @@ def test_the_published_weights_are_the_usual_ones(capsys, arguments):
 def test_mistakes_in_the_choice_of_weights(capsys, arguments, words, message):
     assert main(["weights", "nas-bench-201", "--images", *arguments["--images"], *words]) == 2
     assert capsys.readouterr().err == f"epsinas: {message}\n"
+
+
+def test_without_images_noise_stands_in_and_is_said(capsys, arguments):
+    del arguments["--images"], arguments["--weights"]
+    small = {"--channels": ["2"], "--cells": ["1"]}
+    assert main(command(arguments | small)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "epsinas: no images given: 1/f noise, 256 images of 3x32x32, seed 0\n"
+    images = synthetic_batch("pink_noise", (256, 3, 32, 32), np.random.default_rng([0, 0]))
+    expected = score_architectures(NasBench201(channels=2, cells=1), ARCHITECTURES, images)
+    np.testing.assert_array_equal([float(score or "nan") for _, score in rows(captured.out)[1:]], expected)
+
+
+def test_raw_images_are_normalised(capsys, arguments, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    write_images(images, np.zeros(20, int), "made up", tmp_path / "raw.npz")
+    arguments["--images"] = [str(tmp_path / "raw.npz")]
+    for name, words in (("cifar10", {"--dataset": ["cifar10"]}), ("raw", {})):
+        assert main(command(arguments | words)) == 0
+        batch = image_batch(images, name, 20, np.random.default_rng([0, 0]))
+        expected = score_architectures(NasBench201(), ARCHITECTURES, batch)
+        found = [float(score or "nan") for _, score in rows(capsys.readouterr().out)[1:]]
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_normalisation_is_for_raw_images(capsys, arguments):
+    message = "dataset: found cifar10, expected none, which is for raw images (.npz) only"
+    assert refused(capsys, arguments | {"--dataset": ["cifar10"]}) == message
 
 
 def test_cores_are_counted_where_the_system_has_no_affinity(monkeypatch):

@@ -179,3 +179,16 @@ def test_help_mentions_every_option(capsys):
     text = capsys.readouterr().out
     for option in ("architectures", "tokens", "embedding", "hidden-size", "layers", "weights", "mark-rounding"):
         assert f"--{option}" in text
+
+
+def test_without_tokens_made_up_ones_stand_in(capsys, tmp_path):
+    (tmp_path / "recipes.jsonl").write_text(f"{LSTM}\n{GRU}\n")
+    words = ["score", "nas-bench-nlp", "--architectures", str(tmp_path / "recipes.jsonl"), "--hidden-size", "8"]
+    assert main([*words, "--jobs", "1"]) == 0
+    captured = capsys.readouterr()
+    line = "epsinas: no tokens given: Zipf tokens, 256 sequences of 70, embedding uniform, seed 0\n"
+    assert captured.err == line
+    assert all(score for _, score in list(csv.reader(io.StringIO(captured.out)))[1:])
+    assert main([*words, "--tokens", "tokens.npy"]) == 2
+    message = "--embedding: found none, expected EMBEDDING.npy, since the other is given"
+    assert capsys.readouterr().err == f"epsinas: {message}\n"

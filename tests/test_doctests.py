@@ -27,5 +27,10 @@ def test_examples_in_docstrings(name: str):
     assert attempted > 0
 
 
+@pytest.mark.parametrize("name", sorted({*epsinas.__all__} - {"__version__"}))
+def test_everything_that_the_package_offers_has_an_example(name: str):
+    assert ">>> " in getattr(epsinas, name).__doc__
+
+
 def test_there_are_examples():
     assert {"epsinas.evaluation.ranking", "epsinas.spaces.nas_bench_201"} <= set(MODULES)

@@ -34,7 +34,8 @@ Architectures with commas stand in quotation marks.
 
 _EXAMPLES = """\
 examples:
-  epsinas score nas-bench-201 --architectures all --images batch.npy --output scores.csv
+  epsinas score nas-bench-201 --architectures all --output scores.csv
+  epsinas score nas-bench-201 --architectures all --images cifar10.npz --dataset cifar10
   echo '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|' |
     epsinas score nas-bench-201 --architectures - --images batch.npy --weights 1e-7 1
 
@@ -113,7 +114,7 @@ def _add_import_option(parser: argparse.ArgumentParser) -> None:
 def _add_network_options(parser: argparse.ArgumentParser, space: type[Space]) -> None:
     """Add what a search space's networks take, and their skeleton."""
     for option, (metavar, description) in FAMILIES[space.family].files.items():
-        parser.add_argument(f"--{option}", required=True, metavar=metavar, help=description)
+        parser.add_argument(f"--{option}", metavar=metavar, help=description)
     for field in dataclasses.fields(space):
         option = f"--{field.name.replace('_', '-')}"
         if option[2:] not in FAMILIES[space.family].files:
@@ -277,8 +278,8 @@ def _weights(options: argparse.Namespace) -> None:
     table = choose_weights(space, batch, np.random.default_rng(options.seed), options.networks, options.precision)
     with _output(options.output) as stream:
         table.to_csv(stream, index=False)
-    source = next(getattr(options, name) for name in FAMILIES[space.family].files)
-    low, high = chosen_pair(table, source)
+    given = next(getattr(options, name) for name in FAMILIES[space.family].files)
+    low, high = chosen_pair(table, given or "weights")
     print(f"epsinas: chosen weights {low:g} {high:g}", file=sys.stderr)
 
 
@@ -300,7 +301,10 @@ def _network_inputs(options: argparse.Namespace) -> tuple[Space, Any]:
         if found < 1:
             raise InputError(f"--{name.replace('_', '-')}: found {found}, expected 1 or more")
     space = kind(**skeleton)
-    return space, family.read(space, **{name: getattr(options, name) for name in family.files})
+    batch, stand_in = family.read(space, options.seed, **{name: getattr(options, name) for name in family.files})
+    if stand_in:
+        print(f"epsinas: {stand_in}", file=sys.stderr)
+    return space, batch
 
 
 def _architectures(file: str, space: Space) -> list[str]:

@@ -6,6 +6,12 @@ class InputError(ValueError):
 
     The message is a single line that names the file, key, row or argument, what was found and what was
     expected. The command line and the workflow's scripts print it without a stack trace and exit with 2.
+
+    Example:
+        >>> from epsinas import epsilon
+        >>> epsilon([1.0, 2.0], [1.0])
+        Traceback (most recent call last):
+        epsinas.errors.InputError: outputs: found 2 and 1 entries, expected as many
     """
 
 

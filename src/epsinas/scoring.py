@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -243,8 +243,9 @@ def score_networks(
         progress: called with the number of networks done since the last call.
 
     Returns:
-        A row for each network, draw and setting: `index`, `metric`, `setting`, `draw`, `score` (NaN where there is none),
-        `error`, the estimate of its relative error by rounding, `reason` why there is none, and `seconds` that it took.
+        A row for each network, draw and setting: `index`, `metric`, `setting`, `draw`, `score` (NaN where there is
+        none), `error`, the estimate of its relative error by rounding, `reason` why there is none, and `seconds` that
+        it took.
 
     Raises:
         InputError: as `score_architectures`.
@@ -268,7 +269,7 @@ def score_networks(
 
 def _scored_in_tasks(
     metric: Metric, settings: Sequence[str], conditions: Conditions, networks: Sequence[tuple[int, str]], jobs: int
-) -> Iterator[list[list[Scored]]]:
+) -> Generator[list[list[Scored]], None, None]:
     """Score networks, (index, architecture) each, in this process or in `jobs` others; yield rows in order."""
     size = max(min(_TASK, math.ceil(len(networks) / (4 * jobs))), 1)
     tasks = [networks[start : start + size] for start in range(0, len(networks), size)]
@@ -355,4 +356,5 @@ def score(
     finally:
         for module, training in modes:
             module.training = training
-    return epsilon(*outputs, zeros=zeros)
+    low, high = outputs
+    return epsilon(low, high, zeros)

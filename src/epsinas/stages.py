@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ from epsinas.metrics.base import RANDOM_WEIGHTS, find_metric
 from epsinas.metrics.subject import Conditions
 from epsinas.registry import import_all
 from epsinas.scoring import score_networks
-from epsinas.spaces.base import SPACES, space
+from epsinas.spaces.base import SPACES, ImageSpace, space
 from epsinas.study.config import Study
 from epsinas.study.networks import describe, gather, part, sample_table
 from epsinas.study.page import PAGES, Page
@@ -87,7 +87,7 @@ def choose_networks(job: Any) -> None:
     """Choose the networks to train."""
     from epsinas.training.benchmark import choose
 
-    write_architectures(choose(space(job.params.space), job.params.networks, job.params.seed), job.output[0])
+    write_architectures(choose(_trained_space(job.params.space), job.params.networks, job.params.seed), job.output[0])
 
 
 def train_chunk(job: Any) -> None:
@@ -101,7 +101,7 @@ def train_chunk(job: Any) -> None:
     positions = split(images.labels, **train["split"], rng=np.random.default_rng(job.params.seed))
     with _progress(len(networks) * len(train["seeds"]), "training") as bar:
         outcomes = train_networks(
-            space(train["space"], **train["skeleton"]),
+            _trained_space(train["space"], **train["skeleton"]),
             networks,
             prepare(images.images, images.labels, positions),
             Schedule(**train["schedule"]),
@@ -113,7 +113,7 @@ def train_chunk(job: Any) -> None:
 
 def gather_training(job: Any) -> None:
     """Make the table of performances of what was trained."""
-    from epsinas.training.benchmark import performance_table
+    from epsinas.sources.trained import performance_table
 
     outcomes = pd.concat([read_table(path, TRAINING) for path in job.input.chunks])
     networks = read_architectures(job.input.networks)
@@ -124,7 +124,7 @@ def describe_networks(job: Any) -> None:
     """Count every network's parameters and operations, and find networks that are equal."""
     name, sources = job.wildcards.space, job.params.sources
     family = FAMILIES[SPACES[name].family]
-    shapes = {dataset: family.data_shape(path) for dataset, path in sources.items()}
+    shapes = {dataset: family.data_shape(dataset, next(iter(paths), None)) for dataset, paths in sources.items()}
     described = describe(space(name, **job.params.skeleton), read_architectures(job.input.networks), shapes)
     write_architectures(described, job.output[0])
 
@@ -137,7 +137,8 @@ def choose_weights(job: Any) -> None:
     family = FAMILIES[SPACES[wildcards.space].family]
     section = params.section
     inputs, size = section[family.inputs_key], section["batch_size"]
-    (batch,) = family.draws(job.input[0], wildcards.dataset, inputs, size, [0], params.seed, section)
+    path = next(iter(job.input), None)
+    (batch,) = family.draws(path, wildcards.dataset, inputs, size, [0], params.seed, section)
     named = space(wildcards.space, **section["skeleton"])
     table = choose(named, batch, np.random.default_rng(params.seed), precision=params.precision)
     write_csv(table, job.output[0])
@@ -155,7 +156,8 @@ def score_chunk(job: Any) -> None:
         settings = metric.settings[one.settings]({"weights": chosen})
     named = space(one.space, **params["skeleton"])
     draws = range(one.draws)
-    batches = FAMILIES[named.family].draws(job.input.source, one.dataset, one.inputs, one.size, draws, seed, section)
+    path = next(iter(job.input.source), None)
+    batches = FAMILIES[named.family].draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
     conditions = [
         Conditions(named, batch, one.precision, zeros=section["zeros"], seed=seed, draw=draw)
         for draw, batch in zip(draws, batches, strict=True)
@@ -173,17 +175,19 @@ def gather_scores(job: Any) -> None:
     one, metric = Run.of(job.wildcards), find_metric(job.params.metric)
     scores = pd.concat([read_scores(path) for path in job.input.parts])
     networks = read_architectures(job.input.networks)
-    write_scores(gather(networks, one, scores, metric, job.params.seed), job.output[0])
+    params = job.params
+    write_scores(gather(networks, one, scores, metric, params.seed, params.stand_in), job.output[0])
 
 
 def make_table(job: Any) -> None:
     """Make the table of a page."""
     results = _results(job)
-    made = results.page.table(results) if results.page.table else None
-    if results.page.with_draws and made is not None:
-        made, draws = made
-        write_csv(draws, job.output.draws)
-    write_csv(made, job.output.table)
+    if results.page.table:
+        made = results.page.table(results)
+        if results.page.with_draws:
+            made, draws = made
+            write_csv(draws, job.output.draws)
+        write_csv(made, job.output.table)
 
 
 def make_figure(job: Any) -> None:
@@ -222,6 +226,11 @@ def write_provenance(job: Any) -> None:
 def _results(job: Any) -> Results:
     page: Page = PAGES[job.wildcards.page]
     return Results(Plan(Study(job.params.study)), page)
+
+
+def _trained_space(name: str, **skeleton: int) -> ImageSpace:
+    """Return the search space whose networks are trained: a study has checked that it is one of images."""
+    return cast(ImageSpace, space(name, **skeleton))
 
 
 def _prepare_torch(threads: int) -> None:

@@ -82,7 +82,7 @@ def chosen_pair(table: pd.DataFrame, name: str = "weights: auto") -> tuple[float
     """
     chosen = table[table["chosen"]]
     if chosen.empty:
-        best = table.loc[table["archs"].idxmax()]
+        best = table.iloc[table["archs"].argmax()]
         raise InputError(
             f"{name}: no window passes; the best, {best['weight_low']:g} {best['weight_high']:g}, "
             f"scores {best['archs']:.0f} of {best['networks']:.0f} networks"

@@ -8,9 +8,9 @@ from epsinas.pages.table2 import (
     comparison_table,
     computed_row,
     published_row,
-    published_scores,
     quoted_rows,
     score_row,
+    scores_by_dataset,
     trained_rows,
 )
 
@@ -52,13 +52,13 @@ def test_baselines():
 
 def test_published_scores():
     table = pd.DataFrame({"index": [3, 1], "dataset": "cifar10", "metric": "naswot", "score": [5.0, 9.0]})
-    scores = published_scores(table, "naswot", pd.RangeIndex(4))
+    scores = scores_by_dataset(table, "naswot", pd.RangeIndex(4))
     assert scores["cifar10"].tolist()[1::2] == [9, 5]
     row = published_row("naswot", scores, COLUMNS, **POOLS)
     assert row["cifar10_test_mean"] == 80
     assert row["note"].startswith("scores as others published them; cifar10: 2 of 4 networks scored")
     with pytest.raises(InputError, match="published scores: found no metric snip, the table has naswot"):
-        published_scores(table, "snip", pd.RangeIndex(4))
+        scores_by_dataset(table, "snip", pd.RangeIndex(4))
 
 
 def test_trained_searches_choose_by_validation_and_pay():

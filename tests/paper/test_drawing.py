@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from epsinas.paper.drawing import batch_sizes, distributions, save, scatter, search_curves, weight_pairs
+from epsinas.paper.drawing import (
+    draw_batch_sizes,
+    draw_distributions,
+    draw_scatter,
+    draw_search_curves,
+    draw_weight_pairs,
+    save,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +44,7 @@ LABELS = {"CIFAR-10": "test accuracy (%)", "mine": "test loss (nats)"}
 
 
 def test_scatter_has_a_panel_for_each_dataset(panels):
-    figure = scatter({"epsilon": [panels]}, LABELS)
+    figure = draw_scatter({"epsilon": [panels]}, LABELS)
     *axes, bar = figure.axes
     assert [axis.get_title() for axis in axes] == ["CIFAR-10\n50 networks", "mine\n50 networks"]
     assert [axis.get_xlabel() for axis in axes] == list(LABELS.values())
@@ -48,17 +55,17 @@ def test_scatter_has_a_panel_for_each_dataset(panels):
 
 
 def test_one_scale_of_colours_for_each_group(panels):
-    clims = {axis.collections[0].get_clim() for axis in scatter({"epsilon": [panels]}, LABELS).axes[:2]}
+    clims = {axis.collections[0].get_clim() for axis in draw_scatter({"epsilon": [panels]}, LABELS).axes[:2]}
     assert len(clims) == 1
-    apart = scatter({"epsilon": [{title: panel} for title, panel in panels.items()]}, LABELS)
+    apart = draw_scatter({"epsilon": [{title: panel} for title, panel in panels.items()]}, LABELS)
     assert len({axis.collections[0].get_clim() for axis in apart.axes[:2]}) == 2
     assert len(apart.axes) == 4  # two panels, two scales
 
 
 def test_files_are_in_the_format_of_their_suffix_and_repeatable(panels, tmp_path):
     first, second = tmp_path / "a.svg", tmp_path / "b.svg"
-    save(scatter({"epsilon": [panels]}, LABELS), [first, tmp_path / "a.pdf"])
-    save(scatter({"epsilon": [panels]}, LABELS), [second])
+    save(draw_scatter({"epsilon": [panels]}, LABELS), [first, tmp_path / "a.pdf"])
+    save(draw_scatter({"epsilon": [panels]}, LABELS), [second])
     assert first.read_text() == second.read_text()
     assert first.read_text().lstrip().startswith("<?xml")
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
@@ -66,7 +73,7 @@ def test_files_are_in_the_format_of_their_suffix_and_repeatable(panels, tmp_path
 
 def test_a_row_of_panels_for_each_metric(panels):
     one, *_ = panels
-    figure = scatter({"epsilon": [panels], "mine": [{one: panels[one]}]}, LABELS)
+    figure = draw_scatter({"epsilon": [panels], "mine": [{one: panels[one]}]}, LABELS)
     shown = [axis for axis in figure.axes if axis.get_visible() and axis.get_title()]
     assert len(shown) == len(panels) + 1
     assert [axis.get_ylabel() for axis in shown if axis.get_ylabel()] == ["epsilon", "mine"]
@@ -75,7 +82,7 @@ def test_a_row_of_panels_for_each_metric(panels):
 
 def test_negative_scores_have_a_linear_axis():
     scores = pd.Series(np.linspace(-3, 5, 100), name="mine")
-    (axis,) = distributions([("one", scores)]).axes
+    (axis,) = draw_distributions([("one", scores)]).axes
     assert axis.get_xscale() == "linear"
     assert axis.get_xlabel() == "mine"
     assert sum(bar.get_height() for bar in axis.patches) == 100
@@ -128,7 +135,7 @@ def test_distributions(tmp_path):
     scores = pd.Series([np.nan] * 10 + [0.0] + list(10 ** rng.uniform(-3, 1, 89)))
     scores = scores.rename("epsilon")
     panels = [("one", scores), ("two", scores), ("none", scores * np.nan), ("four", scores)]
-    figure = distributions(panels)
+    figure = draw_distributions(panels)
     found = {"one": 90, "two": 90, "none": 0, "four": 90}
     assert [axis.get_title() for axis in figure.axes] == [f"{name}\n{n} of 100 networks" for name, n in found.items()]
     assert {axis.get_xlabel() for axis in figure.axes} == {"epsilon"}
@@ -141,13 +148,13 @@ def test_distributions(tmp_path):
     low, high = scores[scores > 0].quantile([0.005, 0.995])
     ends = [bars[0].get_x(), *(bar.get_x() + bar.get_width() for bar in bars)]
     np.testing.assert_allclose(ends, np.geomspace(low, high, 41))
-    assert written(distributions, panels, tmp_path)
+    assert written(draw_distributions, panels, tmp_path)
 
 
 @pytest.mark.parametrize("decades", [0.0, 0.1, 0.9, 1.1, 7.0])
 def test_axes_of_distributions_have_numbers_that_do_not_overlap(decades):
     scores = pd.Series(0.013 * np.logspace(0, decades, 500))
-    figure = distributions([(f"NAS-Bench-201, ImageNet16-{number}", scores) for number in (120, 121, 122)])
+    figure = draw_distributions([(f"NAS-Bench-201, ImageNet16-{number}", scores) for number in (120, 121, 122)])
     assert overlaps(figure) == []
     assert all(numbers(axis.xaxis) for axis in figure.axes)
 
@@ -168,7 +175,7 @@ def test_search_curves(tmp_path):
         for search in searches
     )
     curves = curves.assign(lower=curves["median"] - 1, upper=curves["median"] + 1)
-    figure = search_curves(curves)
+    figure = draw_search_curves(curves)
     assert [len(axis.lines) for axis in figure.axes] == [4, 4, 2, 2]
     assert [axis.get_title() for axis in figure.axes] == ["CIFAR-10", "mine", "", ""]
     assert [axis.get_xlabel() for axis in figure.axes] == ["", "", "trained networks", "trained networks"]
@@ -182,7 +189,7 @@ def test_search_curves(tmp_path):
     assert all(label.get_visible() for axis in figure.axes for label in axis.get_yticklabels())
     np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), np.stack([steps, 80 + steps / 10], axis=1))
     assert edges(figure.axes[0].collections[0])[5] == (79.5, 81.5)
-    assert written(search_curves, curves, tmp_path)
+    assert written(draw_search_curves, curves, tmp_path)
 
 
 def test_batch_sizes(tmp_path):
@@ -197,7 +204,7 @@ def test_batch_sizes(tmp_path):
             for draw in range(5)
         ]
     )
-    figure = batch_sizes(draws)
+    figure = draw_batch_sizes(draws)
     assert [axis.get_title() for axis in figure.axes] == ["CIFAR-10", "CIFAR-100", "mine", "", "", ""]
     assert [axis.get_xlabel() for axis in figure.axes] == [""] * 3 + ["batch size"] * 3
     assert [axis.get_ylabel() for axis in figure.axes] == [r"Spearman's $\rho$", "", "", r"Kendall's $\tau$", "", ""]
@@ -211,15 +218,15 @@ def test_batch_sizes(tmp_path):
         assert line.get_xdata().tolist() == [8, 16, 32]
         assert line.get_ydata()[1] == own[column].median()
         assert edges(band)[16] == pytest.approx(tuple(own[column].quantile([0.25, 0.75])))
-    assert written(batch_sizes, draws, tmp_path)
+    assert written(draw_batch_sizes, draws, tmp_path)
 
 
 def test_one_draw_has_no_band_and_no_correlation_no_line(tmp_path):
     columns = {"spearman_global": 0.5, "spearman_top10": np.nan, "kendall_global": 0.4, "kendall_top10": np.nan}
     draws = pd.DataFrame({"dataset": "cifar10", "batch_size": [8, 16], "draw": 0} | columns)
-    figure = batch_sizes(draws)
+    figure = draw_batch_sizes(draws)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [0.5, 0.5]
-    assert written(batch_sizes, draws, tmp_path)
+    assert written(draw_batch_sizes, draws, tmp_path)
 
 
 def test_weight_pairs(tmp_path):
@@ -233,7 +240,7 @@ def test_weight_pairs(tmp_path):
             "networks": 10,
         }
     )
-    figure = weight_pairs(table)
+    figure = draw_weight_pairs(table)
     axis, bar = figure.axes
     assert axis.get_title() == "CIFAR-10\n0 to 9 of 10\nnetworks have a score"
     assert [axis.get_xlabel(), axis.get_ylabel()] == ["low weight", "high weight"]
@@ -246,7 +253,7 @@ def test_weight_pairs(tmp_path):
     assert squares.get_clim() == (-1, 1)
     assert axis.get_ylim() == (2, 0)
     assert {text.get_text(): text.get_position() for text in axis.texts} == {"-.25": (1.5, 0.5), ".50": (0.5, 1.5)}
-    assert written(weight_pairs, table, tmp_path)
+    assert written(draw_weight_pairs, table, tmp_path)
 
 
 @pytest.mark.parametrize(("datasets", "weights"), [(3, 8), (1, 10), (1, 2), (2, 5)])
@@ -254,7 +261,7 @@ def test_heat_maps_have_text_that_does_not_overlap(datasets, weights):
     pairs = pd.DataFrame(combinations(np.logspace(-7, weights - 8, weights), 2), columns=["weight_low", "weight_high"])
     columns = {"spearman_global": -0.88, "archs": np.arange(len(pairs)) + 14_000, "networks": 15_625}
     table = pd.concat([pairs.assign(dataset=f"ImageNet16-{number}", **columns) for number in range(datasets)])
-    figure = weight_pairs(table)
+    figure = draw_weight_pairs(table)
     assert overlaps(figure) == []
     assert 3.4 <= figure.get_figwidth() <= 7
     *axes, _ = figure.axes

@@ -50,6 +50,30 @@ def test_published_must_be_a_number():
         verdict("n/a", 1.0)
 
 
+def test_columns_that_seem_to_be_interchanged():
+    """Printed of synflow: 89.91 as validation, 90.12 as test; the half's test accuracy is 89.87."""
+    row = {"block": "Trainless (N=1000)", "method": "synflow", "runs": 500, "cost_hours": NAN, "origin": "recomputed"}
+    means = {"cifar10_valid": NAN, "cifar10_test": 93.41, "cifar10-valid_test": 89.87}
+    row |= {f"{name}_mean": mean for name, mean in means.items()}
+    row |= {"cifar10_valid_sd": NAN, "cifar10_test_sd": 0.63, "cifar10-valid_test_sd": 0.84, "stand_in": NAN}
+    found = entries({"table2": pd.DataFrame([row])}, 2, "Trainless (N=1000)", "synflow")
+    assert found.loc["cifar10_valid", ["verdict", "reproduced"]].tolist() == ["reproduced", 89.87]
+    assert found.loc["cifar10_test", "verdict"] == "differs"
+    assert "interchanged" in found.loc["cifar10_valid", "note"]
+    assert "interchanged" in found.loc["cifar10_test", "note"]
+
+
+def test_a_number_that_came_from_other_inputs_agrees_but_is_not_reproduced():
+    identity = {"space": "nas-bench-201", "metric": "epsilon", "dataset": "cifar10", "precision": "single"}
+    # Published: 0.87 0.55 0.70 0.40 67.39 59.
+    row = identity | six([0.87, 0.60, 0.70, 0.40, 67.0, 59.0], 0.01) | {"stand_in": "1/f noise images"}
+    found = entries({"table1": pd.DataFrame([row])}, 1, "CIFAR-10", "epsilon")
+    assert found["verdict"].tolist() == ["agrees", "differs", "agrees", "agrees", "differs", "agrees"]
+    assert (found["note"] == "on 1/f noise images in the place of the paper's inputs").all()
+    real = entries({"table1": pd.DataFrame([row | {"stand_in": NAN}])}, 1, "CIFAR-10", "epsilon")
+    assert real["verdict"].tolist()[0] == "reproduced"
+
+
 def six(values, width=NAN):
     row = dict(zip(SIX, values, strict=True))
     row |= {f"{name}_low": value - width for name, value in zip(SIX, values, strict=True)}

@@ -4,7 +4,7 @@ import torch
 
 from epsinas import NasBench201
 from epsinas.engines.images.full_width import FullWidthNetwork
-from epsinas.training.benchmark import choose, performance_table, trained_by, weighted_identity
+from epsinas.training.benchmark import choose, trained_by, weighted_identity
 
 TINY = NasBench201(channels=4, cells=1)
 CONVOLUTIONS = "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|"
@@ -56,27 +56,3 @@ def test_choose_draws_a_sample():
     assert table["architecture"].nunique() == 30
     assert (table["trained"].isin(table["index"])).all()
     pd.testing.assert_frame_equal(table, choose(TINY, 30, seed=3))
-
-
-def test_performance_table_shares_outcomes_and_keeps_failures():
-    networks = pd.DataFrame({"index": [0, 1, 2], "trained": [0, 0, 2]})
-    outcomes = pd.DataFrame(
-        {
-            "index": [0, 0, 2, 2],
-            "seed": [0, 1, 0, 1],
-            "valid": [50.0, 60.0, 70.0, np.nan],
-            "test": [40.0, 44.0, 80.0, np.nan],
-            "loss": [1.0, 1.0, 0.5, np.inf],
-            "seconds": [2.0, 2.0, 3.0, 3.0],
-            "status": ["ok", "ok", "ok", "non-finite"],
-        }
-    )
-    table = performance_table(networks, outcomes, "toy", 4)
-    assert len(table) == 3 * 2 * 3
-    means = table[table["seed"].isna()].set_index(["index", "split"])
-    assert means.loc[(1, "test"), "accuracy"] == 42
-    assert means.loc[(1, "valid"), "accuracy"] == 55
-    assert np.isnan(means.loc[(2, "test"), "accuracy"])
-    assert means.loc[(2, "test"), "status"] == "non-finite"
-    assert set(table["dataset"]) == {"toy"}
-    assert set(table["epochs"]) == {4}

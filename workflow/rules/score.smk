@@ -5,8 +5,9 @@ rule describe_networks:
     input:
         networks=f"{RESULTS}/data/{{space}}.architectures.parquet",
         sources=lambda wildcards: [
-            PLAN.source(wildcards.space, dataset)
+            path
             for dataset in STUDY.sections[wildcards.space].datasets
+            for path in PLAN.shape_source(wildcards.space, dataset)
         ],
     output:
         f"{RESULTS}/networks/{{space}}.parquet",
@@ -22,7 +23,7 @@ rule describe_networks:
     params:
         skeleton=lambda wildcards: STUDY.sections[wildcards.space]["skeleton"],
         sources=lambda wildcards: {
-            dataset: PLAN.source(wildcards.space, dataset)
+            dataset: PLAN.shape_source(wildcards.space, dataset)
             for dataset in STUDY.sections[wildcards.space].datasets
         },
     script:
@@ -41,7 +42,7 @@ rule choose_weights:
     conda:
         ENVIRONMENT
     params:
-        section=lambda wildcards: STUDY.sections[wildcards.space].inputs,
+        section=lambda wildcards: STUDY.sections[wildcards.space].batch_options,
         precision=lambda wildcards: STUDY.sections[wildcards.space]["precisions"][0],
         seed=STUDY.seed,
     script:
@@ -51,7 +52,9 @@ rule choose_weights:
 rule score_chunk:
     input:
         networks=f"{RESULTS}/networks/{{space}}.parquet",
-        source=lambda wildcards: PLAN.source(wildcards.space, wildcards.dataset),
+        source=lambda wildcards: PLAN.source(
+            wildcards.space, wildcards.dataset, wildcards.inputs
+        ),
         weights=lambda wildcards: PLAN.chosen_weights(Run.of(wildcards)),
     output:
         f"{RESULTS}/scores/{Run.PATTERN}/{{part}}.parquet",
@@ -87,6 +90,7 @@ rule gather_scores:
         mem_mb=3000,
     params:
         metric=lambda wildcards: PLAN.job(Run.of(wildcards))["metric"],
+        stand_in=lambda wildcards: PLAN.stand_in(Run.of(wildcards)),
         seed=STUDY.seed,
     script:
         STAGE

@@ -24,6 +24,8 @@ class Dataset:
         family: of the networks that take it, `images` or `sequences`.
         normalisation: with which the benchmarks normalise the images; None where the images' own values serve
             (`epsinas.files.images.statistics_of`), and for a text.
+        shape: channels, height and width of the images, so that synthetic ones can be made without them; None for a
+            text.
         sources: how to make its files.
     """
 
@@ -31,6 +33,7 @@ class Dataset:
     title: str
     family: str
     normalisation: Normalisation | None = None
+    shape: tuple[int, int, int] | None = None
     sources: tuple[Source, ...] = ()
 
 

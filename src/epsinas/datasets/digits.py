@@ -24,6 +24,7 @@ DATASET = Dataset(
     name="digits",
     title="Digits",
     family="images",
+    shape=(1, 8, 8),
     sources=(
         Source(
             "digits.npz",

@@ -6,7 +6,7 @@ from epsinas.datasets.base import Dataset
 from epsinas.sources.base import Conversion, Source
 
 
-def zipf_text(words: int = 1000, lines: int = 2000, length: int = 20) -> str:
+def zipf_text(words: int = 10_000, lines: int = 12_000, length: int = 20) -> str:
     """Return a made-up text: `length` words a line, word k with probability ~ 1/k.
 
     That is Zipf's law; the generator's seed is 0.

@@ -6,7 +6,7 @@ sequences. Its rooms bear the same names: `batches`, `counting`, `full_width`, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -45,7 +45,7 @@ class Family(Protocol):
 
     Attributes:
         name: as search spaces name it.
-        files: by option of the command line, the files that make a batch, and what each of them holds.
+        files: by option of the command line, what a batch is made of: its placeholder, and what it holds.
         inputs_key: what a section of a study calls the kind of inputs that its networks are scored on.
         deterministic: kinds of inputs that are the same in every draw.
         estimates_rounding: whether `epsinas.metrics.rounding` can tell from the outputs how far rounding limits a
@@ -66,8 +66,15 @@ class Family(Protocol):
     def check(self, space: Space, batch: Any) -> None:
         """Check a batch for networks of a space; raises `InputError` where it is not what they take."""
 
-    def read(self, space: Space, **files: str) -> Any:
-        """Read a batch from the files of `files` and check it."""
+    def read(self, space: Space, seed: int, **files: str | None) -> tuple[Any, str]:
+        """Make a batch of what `files` names, None for what is not given, and check it.
+
+        Returns:
+            The batch, and a line that says what stands in the place of what is not given; empty where nothing does.
+
+        Raises:
+            InputError: a file is not as described, or one is missing that another needs.
+        """
 
     def engine(self, name: str, space: Space, batch: Any, precision: str) -> Engine:
         """Return one of ENGINES on a batch that was checked."""
@@ -90,15 +97,27 @@ class Family(Protocol):
     def shape(self, batch: Any) -> Any:
         """Return what of a batch decides the shapes of a network's layers."""
 
-    def data(self, section: Mapping[str, Any]) -> Mapping[str, str]:
-        """Return by data set the file, in a study's folder of data, that batches are drawn from."""
+    def datasets(self, section: Mapping[str, Any]) -> list[str]:
+        """Return the data sets that a section of a study scores networks on."""
 
-    def data_shape(self, path: str) -> Any:
-        """Return the shape of the inputs that a data set's file gives."""
+    def source(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str | None:
+        """Return the file, in a study's folder of data, that batches are drawn from; None where they need none."""
+
+    def inputs_of(self, section: Mapping[str, Any], dataset: str, inputs: str) -> Hashable:
+        """Return what two data sets share if and only if their batches are the same."""
+
+    def stand_in(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Say what stands in the place of a data set's own inputs, which the paper takes; empty where nothing does."""
+
+    def shape_source(self, section: Mapping[str, Any], dataset: str) -> str | None:
+        """Return the file that `data_shape` needs, None where it needs none."""
+
+    def data_shape(self, dataset: str, path: str | None) -> Any:
+        """Return the shape of a data set's inputs, from its file where it is not known."""
 
     def draws(
         self,
-        path: str,
+        path: str | None,
         dataset: str,
         inputs: str,
         size: int,
@@ -109,7 +128,7 @@ class Family(Protocol):
         """Make one batch for each draw.
 
         Args:
-            path: the file that `data` names.
+            path: the file that `source` names.
             dataset: its name.
             inputs: their kind; see `inputs_key`.
             size: of a batch.

@@ -13,7 +13,7 @@ from epsinas.evaluation.ranking import RANGES, SIX, bootstrap, evaluate
 from epsinas.metrics.base import Metric
 from epsinas.metrics.rounding import limited_scores
 
-_IDENTITY = ["space", "metric", "dataset", "inputs", "batch_size", "draw", "precision", "setting"]
+_IDENTITY = ["space", "metric", "dataset", "inputs", "stand_in", "batch_size", "draw", "precision", "setting"]
 """Columns of a score table that identify a ranking of networks."""
 
 
@@ -98,7 +98,7 @@ def evaluate_draws(
     table = with_intervals(draws)
     if resamples and rng is not None:
         intervals = sample_intervals(runs, resamples, rng)
-        identity = [name for name in intervals if not name.endswith(("_sample_low", "_sample_high"))]
+        identity = [name for name in intervals if not str(name).endswith(("_sample_low", "_sample_high"))]
         table = table.merge(intervals, on=identity, validate="one_to_one")
     return table, draws
 
@@ -148,7 +148,7 @@ def with_intervals(draws: pd.DataFrame) -> pd.DataFrame:
     rows = []
     # Metrics that have no weights have none in these columns: they are groups like any other.
     for _, run in draws.groupby(identity, sort=False, dropna=False):
-        shown = run.loc[run["draw"].idxmin()].to_dict()
+        shown = run.iloc[run["draw"].argmin()].to_dict()
         for name in SIX:
             shown[f"{name}_low"], shown[f"{name}_high"] = prediction_interval(run[name], bounds=RANGES[name])
         rows.append(shown | {"draws": run["draw"].nunique()})

@@ -162,10 +162,10 @@ def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Read scores: a row for each network, metric, setting and draw of a batch; further columns are free.
 
-    Columns: `index` int32, `metric` and `setting` text (`1e-07,1` for a pair of weights, empty for most metrics), `draw`
-    int16, `score` float64, null for none, `error` float64, the estimate of the score's relative error by rounding (see
-    `epsinas.metrics.rounding`), null where there is none, `reason`, why there is no score (REASONS), and `seconds` that
-    it took, 0 for a network that has the score of another.
+    Columns: `index` int32, `metric` and `setting` text (`1e-07,1` for a pair of weights, empty for most metrics),
+    `draw` int16, `score` float64, null for none, `error` float64, the estimate of the score's relative error by
+    rounding (see `epsinas.metrics.rounding`), null where there is none, `reason`, why there is no score (REASONS), and
+    `seconds` that it took, 0 for a network that has the score of another.
     """
     return read_table(path, SCORES)
 

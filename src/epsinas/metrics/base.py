@@ -64,8 +64,9 @@ class Metric:
         sign: 1 if a higher score is to predict a better network, -1 if a lower one is.
         needs: of CONSTANT_WEIGHTS, RANDOM_WEIGHTS and LABELS.
         cost: how long a network takes on one core: `nothing`, `milliseconds`, `seconds` or `minutes`.
-        settings: by name, lists of what a metric can be set to, given the section of a study: pairs of weights, names of
-            initialisations; the first list is the usual one. A setting is a text; most metrics have one, the empty one.
+        settings: by name, lists of what a metric can be set to, given the section of a study: pairs of weights, names
+            of initialisations; the first list is the usual one. A setting is a text; most metrics have one, the empty
+            one.
         work: how much a list of settings costs, in units of a single one.
         columns: what a setting says, as columns of a table.
         skeleton: changes to a study's skeleton, given its section.

@@ -37,6 +37,14 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
 
     Raises:
         InputError: sizes differ, or `zeros` is neither of the two.
+
+    Example:
+        Normalised, the outputs are 0, 0.25, 0.5, 1 and 0.25, 0, 0.75, 1.
+
+        >>> epsilon([0, 1, 2, 4], [1, 0, 3, 4])
+        0.2
+        >>> epsilon([0, 1, 2, 4], [1, 0, 3, 4], zeros="kept")
+        0.4
     """
     check_zeros(zeros)
     if np.size(outputs_low) != np.size(outputs_high):

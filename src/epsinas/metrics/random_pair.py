@@ -23,9 +23,9 @@ def _score(subject: Subject, setting: str) -> Scored:
 
     fill = random(setting, subject.generator())
     with torch.no_grad():
-        outputs = [subject.module(fill)(subject.tensor).numpy() for _ in range(2)]
-    found = epsilon(*outputs, zeros=subject.conditions.zeros)
-    return Scored(found, reason=_reason(subject, outputs) if found != found else "")
+        first, second = [subject.module(fill)(subject.tensor).numpy() for _ in range(2)]
+    found = epsilon(first, second, subject.conditions.zeros)
+    return Scored(found, reason=_reason(subject, [first, second]) if found != found else "")
 
 
 def _reason(subject: Subject, outputs: list[Any]) -> str:

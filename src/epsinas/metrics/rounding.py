@@ -5,7 +5,8 @@ an entry that ties with the smallest one to rounding is masked or not by chance.
 from both, recurrent ones most.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,8 @@ def _ties(first: Normalised, second: Normalised) -> int:
     """
     if first.exact and second.exact:
         pairs = ((first, second), (second, first))
-        return sum(np.count_nonzero(one.doubtful & (other.values != 0)) for one, other in pairs)
-    return sum(np.count_nonzero(vector.doubtful) - 1 for vector in (first, second))
+        return sum(int(np.count_nonzero(one.doubtful & (other.values != 0))) for one, other in pairs)
+    return sum(int(np.count_nonzero(vector.doubtful)) - 1 for vector in (first, second))
 
 
 def _normalised_array(outputs: np.ndarray) -> Normalised | None:
@@ -111,7 +112,7 @@ def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     return Normalised(values, complements, noise, exact=True, doubtful=vanished)
 
 
-def _extreme(steps: np.ndarray, sequences: np.ndarray, choose) -> tuple[int, int]:
+def _extreme(steps: np.ndarray, sequences: np.ndarray, choose: Callable[..., Any]) -> tuple[int, int]:
     """Find the place of the smallest or largest sum of the parts; within a time step the second part decides."""
     columns = choose(sequences, axis=1)
     ends = sequences[np.arange(len(steps)), columns]

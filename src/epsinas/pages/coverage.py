@@ -20,10 +20,10 @@ def coverage(scores: pd.DataFrame, columns: dict[str, object]) -> dict[str, obje
         columns: what the setting says.
 
     Returns:
-        What identifies the run; `networks` tried, how many of them are `distinct` to the metric, how many are `scored` on
-        the first batch, as a share in `coverage`, and for each of REASONS how many have none for it; of `limited_scores`,
-        `rounding_limited`; the QUANTILES of the scores; and `milliseconds` of one core for each distinct network and
-        batch.
+        What identifies the run; `networks` tried, how many of them are `distinct` to the metric, how many are `scored`
+        on the first batch, as a share in `coverage`, and for each of REASONS how many have none for it; of
+        `limited_scores`, `rounding_limited`; the QUANTILES of the scores; and `milliseconds` of one core for each
+        distinct network and batch.
     """
     first = scores[scores["draw"] == 0]
     found = first["score"].dropna()

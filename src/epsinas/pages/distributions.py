@@ -16,13 +16,13 @@ def _request(plan: Plan) -> Request:
 
 
 def _figure(results: Results) -> "Figure":
-    from epsinas.paper.drawing import distributions
+    from epsinas.paper.drawing import draw_distributions
 
     panels = []
     for run in results.runs:
         scores = results.first_scores(run).rename(results.plan.metric(run).title)
         panels.append((panel_title(run, several_spaces=True), scores))
-    return distributions(panels)
+    return draw_distributions(panels)
 
 
 PAGE = Page(name="distributions", title="Distribution of the scores", request=_request, figure=_figure)

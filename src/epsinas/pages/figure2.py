@@ -1,11 +1,11 @@
 """Figure 2: scores against performance on NAS-Bench-101 and NAS-Bench-NLP."""
 
-from epsinas.paper.scatter import draw_scatter, scatter_request
+from epsinas.paper.scatter import scatter_figure, scatter_request
 from epsinas.study.page import Page
 
 PAGE = Page(
     name="figure2",
     title="Scores against performance, NAS-Bench-101 and NAS-Bench-NLP",
     request=lambda plan: scatter_request(plan, "nas-bench-101", "nas-bench-nlp"),
-    figure=draw_scatter,
+    figure=scatter_figure,
 )

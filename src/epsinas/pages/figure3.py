@@ -131,9 +131,9 @@ def _table(results: Results) -> pd.DataFrame:
 
 
 def _figure(results: Results) -> "Figure":
-    from epsinas.paper.drawing import search_curves as draw
+    from epsinas.paper.drawing import draw_search_curves
 
-    return draw(results.table())
+    return draw_search_curves(results.table())
 
 
 PAGE = Page(

@@ -43,9 +43,9 @@ def _runs(plan: Plan, space: str) -> list[Run]:
 
 
 def _figure(results: Results) -> "Figure":
-    from epsinas.paper.drawing import batch_sizes
+    from epsinas.paper.drawing import draw_batch_sizes
 
-    return batch_sizes(results.table(draws=True))
+    return draw_batch_sizes(results.table(draws=True))
 
 
 PAGE = Page(

@@ -37,8 +37,8 @@ def rounding_table(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
 
     Returns:
         For each data set, pair of weights and precision, on the first batch: `networks`, `scored`, `limited` (scores
-        whose estimated error is above `epsinas.metrics.base.LIMIT`), `limited_share` of those scored, and of the relative
-        difference from the reference's scores the median and the largest, among the scores that are limited
+        whose estimated error is above `epsinas.metrics.base.LIMIT`), `limited_share` of those scored, and of the
+        relative difference from the reference's scores the median and the largest, among the scores that are limited
         (`limited_median`, `limited_largest`) and among the others (`others_median`, `others_largest`), where both
         precisions have a score and the reference's is not limited itself.
     """
@@ -49,10 +49,10 @@ def rounding_table(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
         exact = by_precision[reference]["score"].where(by_precision[reference]["error"] <= LIMIT)
         for precision, run in by_precision.items():
             limited = run["score"].notna() & (run["error"] > LIMIT)
-            scored = int(run["score"].notna().sum())
-            row = {"dataset": dataset, **METRIC.columns(setting)}
-            row |= {"precision": precision, "networks": len(run), "scored": scored, "limited": int(limited.sum())}
-            row["limited_share"] = row["limited"] / scored if scored else np.nan
+            scored, number = int(run["score"].notna().sum()), int(limited.sum())
+            row = {"dataset": dataset, **METRIC.columns(str(setting))}
+            row |= {"precision": precision, "networks": len(run), "scored": scored, "limited": number}
+            row["limited_share"] = number / scored if scored else np.nan
             difference = (run["score"] / exact - 1).abs()
             for name, among in (("limited", difference[limited]), ("others", difference[~limited])):
                 row |= {f"{name}_median": among.median(), f"{name}_largest": among.max()}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.datasets.base import title
-from epsinas.paper.cells import Cell, block_of
+from epsinas.paper.cells import Cell, block_of, identity_of
 from epsinas.paper.published import read_published
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import Page, Request
@@ -58,13 +58,15 @@ def _table(results: Results) -> pd.DataFrame:
     for space, dataset in results.request.weights if results.request else ():
         used = results.section(space)["weights"]
         chosen = results.chosen_weights(space, dataset)
-        rows.append(compare_weights(space, dataset, chosen, None if used == "auto" else used))
+        row = compare_weights(space, dataset, chosen, None if used == "auto" else used)
+        section = results.section(space)
+        rows.append(row | {"stand_in": section.family.stand_in(section.options, dataset, section.inputs)})
     return pd.DataFrame(rows)
 
 
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
     for row in table.to_dict("records"):
-        identity = {"block": SPACES[row["space"]].title, "row": block_of(row)}
+        identity = identity_of(row, block_of(row)) | {"block": SPACES[row["space"]].title}
         note = f"the released rule; {row['automatic_archs']:.0f} of {row['networks']} random networks have a score"
         if np.isfinite(row["published_archs"]):
             note += f", {row['published_archs']:.0f} under the published pair"

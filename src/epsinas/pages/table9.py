@@ -9,7 +9,7 @@ from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import prediction_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.evaluation.runs import evaluate_table, sample_intervals
-from epsinas.paper.cells import Cell, block_of, needs_whole_space, sampled_interval, six_cells
+from epsinas.paper.cells import Cell, identity_of, needs_whole_space, sampled_interval, six_cells
 from epsinas.paper.published import read_published
 from epsinas.paper.ranking import ablated_datasets, request_of
 from epsinas.spaces.base import SPACES
@@ -78,7 +78,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     count = options["networks"] or plan.sections[space]["networks"]
     datasets = ablated_datasets(plan, space, options)
     features = {"dataset": datasets, "draws": options["draws"], "metric": "random_pair", "precision": "single"}
-    return plan.runs(space, networks=f"random-{count}", inputs="real", **features)
+    return plan.runs(space, networks=f"random-{count}", **features)
 
 
 def _tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -88,7 +88,7 @@ def _tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
         draws = evaluate_table(evaluated)
         if resamples := results.section(run.space)["ablations"]["initialisation"]["resamples"]:
             intervals = sample_intervals([evaluated], resamples, rng)
-            identity = [name for name in intervals if not name.endswith(("_sample_low", "_sample_high"))]
+            identity = [name for name in intervals if not str(name).endswith(("_sample_low", "_sample_high"))]
             draws = draws.merge(intervals, on=identity, how="left")
         tables.append(draws)
     draws = pd.concat(tables, ignore_index=True)
@@ -106,13 +106,17 @@ def initialisation_table(draws: pd.DataFrame, printed: bool) -> pd.DataFrame:
         For each data set and initialisation `draws`, `networks`, `archs` (of the first draw) and of each measure the
         mean over draws, `{measure}_sd`, `{measure}_low` and `{measure}_high` (see `prediction_interval`), and the first
         draw's interval over samples of networks, if there is one. If `printed`: `paper` and `notebook`, their global
-        Spearman's rho, and `supports`, the one whose number is nearer to the mean, empty for other data sets than theirs.
+        Spearman's rho, and `supports`, the one whose number is nearer to the mean, empty for other data sets than
+        theirs.
     """
-    record = read_published().query("table == 9 and column == 'spearman_global'").set_index(["block", "row"])["value"]
+    record = read_published().query("table == 9 and column == 'spearman_global'")
+    known = record.set_index(["block", "row"])["value"].to_dict()
     rows = []
     for (dataset, name), run in draws.groupby(["dataset", "initialisation"], sort=False):
+        dataset, name = str(dataset), str(name)
         row: dict[str, Any] = {"dataset": dataset, "initialisation": name, "draws": len(run)}
-        first = run.loc[run["draw"].idxmin()]
+        row |= {"stand_in": run["stand_in"].iloc[0]} if "stand_in" in run else {}
+        first = run.iloc[run["draw"].argmin()]
         row |= {column: int(first[column]) for column in ("networks", "archs")}
         for measure in SIX:
             low, high = prediction_interval(run[measure], bounds=RANGES[measure])
@@ -122,10 +126,10 @@ def initialisation_table(draws: pd.DataFrame, printed: bool) -> pd.DataFrame:
                 f"{measure}_low": low,
                 f"{measure}_high": high,
             }
-        row |= first.filter(like="_sample_").to_dict()
+        row |= {str(column): end for column, end in first.filter(like="_sample_").items()}
         key = (title(dataset), PRINTED.get(name))
-        if printed and key in record.index:
-            versions = {"paper": float(record[key]), "notebook": NOTEBOOK[name]}
+        if printed and key in known:
+            versions = {"paper": float(known[key]), "notebook": NOTEBOOK[name]}
             row |= versions | {"supports": nearer(row["spearman_global"], versions)}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -141,10 +145,7 @@ def nearer(value: float, versions: Mapping[str, float]) -> str:
 
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
     for row in table.to_dict("records"):
-        identity = {
-            "block": block_of(row),
-            "row": PRINTED.get(row["initialisation"], row["initialisation"]),
-        }
+        identity = identity_of(row, PRINTED.get(row["initialisation"], row["initialisation"]))
         sampled = row["networks"] < SPACES["nas-bench-201"].size
         note = f"mean of {row['draws']} draws"
         if sampled:

@@ -32,7 +32,9 @@ _OPTION = {
         "values": {"$ref": "#/$defs/weights"},
         "networks": {"$ref": "#/$defs/networks"},
         "repeated": {
-            "description": "Datasets that are scored on every draw, for the intervals; null for all. Others have draw 0.",
+            "description": (
+                "Datasets that are scored on every draw, for the intervals; null for all. Others have draw 0."
+            ),
             "type": ["array", "null"],
             "items": {"type": "string"},
             "default": None,
@@ -43,9 +45,9 @@ _OPTION = {
 
 
 def _figure(results: Results) -> "Figure":
-    from epsinas.paper.drawing import weight_pairs
+    from epsinas.paper.drawing import draw_weight_pairs
 
-    return weight_pairs(results.table())
+    return draw_weight_pairs(results.table())
 
 
 PAGE = Page(

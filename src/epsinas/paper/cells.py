@@ -1,6 +1,6 @@
 """What the ledger compares: how pages turn the rows of their tables into cells of the paper's."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,14 @@ from epsinas.evaluation.intervals import combined_interval, share_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.paper.published import read_published
 
+Row = Mapping[Hashable, Any]
+"""A row of a table, as `to_dict("records")` gives it."""
+
 Cell = dict[str, Any]
-"""`block`, `row` and `column` as the record of published numbers has them, and what the run has; see `Page.cells`."""
+"""`block`, `row` and `column` as the record of published numbers has them, and what the run has; see `Page.cells`.
+
+`stand_in` says what stood in the place of the paper's inputs: such a number is never reproduced, it agrees or differs.
+"""
 
 TRIED = {5: 5000, 7: 5000, 10: 1000}
 """Networks that the paper tried for its counts; Table 10's by the released notebook."""
@@ -28,24 +34,35 @@ def published_precision(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["precision"] == "single"]
 
 
-def block_of(row: Mapping[str, Any]) -> str:
+def block_of(row: Row) -> str:
     """Return how the paper calls the data set of a table's row."""
     return title(row["dataset"])
 
 
-def pair_of(row: Mapping[str, Any]) -> str:
+def stand_in_of(row: Row) -> str:
+    """Return what stands in the place of the paper's inputs in a table's row; empty where nothing does."""
+    found = row.get("stand_in", "")
+    return found if isinstance(found, str) else ""
+
+
+def identity_of(row: Row, name: str) -> Cell:
+    """Return where the paper has the numbers of a table's row, which it calls `name`, and what they came from."""
+    return {"block": block_of(row), "row": name, "stand_in": stand_in_of(row)}
+
+
+def pair_of(row: Row) -> str:
     """Return how the published record calls the pair of weights of a table's row."""
     return f"{row['weight_low']:g},{row['weight_high']:g}"
 
 
-def six_cells(row: Mapping[str, Any], identity: Cell, note: str = "") -> Iterator[Cell]:
+def six_cells(row: Row, identity: Cell, note: str = "") -> Iterator[Cell]:
     """Yield the cells of the six measures of a table's row."""
     for name in SIX:
         ends = {"interval_low": row[f"{name}_low"], "interval_high": row[f"{name}_high"]}
         yield identity | {"column": name, "reproduced": row[name], "note": note} | ends
 
 
-def rounding_note(row: Mapping[str, Any]) -> str:
+def rounding_note(row: Row) -> str:
     """Say where a row's scores in single precision are of the size of its rounding, which no two machines share."""
     limited = row.get("rounding_limited")
     if limited is not None and np.isfinite(limited):
@@ -58,7 +75,7 @@ def rounding_note(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def sampled_interval(row: Mapping[str, Any], name: str) -> dict[str, float]:
+def sampled_interval(row: Row, name: str) -> dict[str, float]:
     """Return the interval of a measure over batches and over samples of networks."""
     kinds = [kind for kind in ("", "_sample") if f"{name}{kind}_low" in row]
     ends = [(row[f"{name}{kind}_low"], row[f"{name}{kind}_high"]) for kind in kinds]
@@ -67,7 +84,7 @@ def sampled_interval(row: Mapping[str, Any], name: str) -> dict[str, float]:
 
 
 def sampled_cells(
-    name: Callable[[Mapping[str, Any]], str], number: int, note: str = "", on_counts: str = ""
+    name: Callable[[Row], str], number: int, note: str = "", on_counts: str = ""
 ) -> Callable[[pd.DataFrame], Iterator[Cell]]:
     """Return what gives the cells of a table over a sample of the networks that the paper has.
 
@@ -82,12 +99,12 @@ def sampled_cells(
 
     def cells(table: pd.DataFrame) -> Iterator[Cell]:
         for row in published_precision(table).to_dict("records"):
-            yield from _sampled_row(row, {"block": block_of(row), "row": name(row)}, number, note, on_counts)
+            yield from _sampled_row(row, identity_of(row, name(row)), number, note, on_counts)
 
     return cells
 
 
-def _sampled_row(row: Mapping[str, Any], identity: Cell, number: int, note: str, on_counts: str) -> Iterator[Cell]:
+def _sampled_row(row: Row, identity: Cell, number: int, note: str, on_counts: str) -> Iterator[Cell]:
     networks = int(row["networks"])
     about = f"over {row['archs']:,} of {networks:,} networks; interval over batches and networks"
     limits = rounding_note(row)
@@ -132,4 +149,5 @@ def with_published_shares(table: pd.DataFrame, number: int) -> pd.DataFrame:
     printed = read_published().query("table == @number and column == 'archs'")
     shares = printed.set_index(["block", "row"])["value"].astype(float) / TRIED[number]
     keys = [(block_of(row), pair_of(row)) for row in table.to_dict("records")]
-    return table.assign(share=table["scored"] / table["networks"], published_share=[shares.get(key) for key in keys])
+    published = [shares.get(key, np.nan) for key in keys]
+    return table.assign(share=table["scored"] / table["networks"], published_share=published)

@@ -3,9 +3,11 @@
 Every figure is as wide as a column of text, 3.4 inches, or wider, at most as a page, 7 inches.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
@@ -19,7 +21,10 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from epsinas.datasets.base import title as title_of
 from epsinas.files.whole import atomic
 
-_STYLE = {
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+_STYLE: dict[RcKeyType, Any] = {
     "font.size": 8,
     "axes.titlesize": 7.5,
     "axes.spines.top": False,
@@ -39,7 +44,7 @@ _BAND = {"alpha": 0.2, "linewidth": 0}
 """A band from quartile to quartile, in the colour of its line."""
 
 
-def scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Mapping[str, str]) -> Figure:
+def draw_scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Mapping[str, str]) -> Figure:
     """Draw scores against performance, a row of panels for each metric, one panel for each data set (Figures 1 and 2).
 
     Args:
@@ -60,12 +65,12 @@ def scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Ma
             own = axes[:, start : start + counts[group]]
             tables = [panel for groups in rows.values() for panel in groups[group].values()]
             sizes = np.log10(pd.concat([table["parameters"] for table in tables]))
-            limits = {"vmin": sizes.min(), "vmax": sizes.max()} if len(sizes) else {}
+            limits = (sizes.min(), sizes.max()) if len(sizes) else (None, None)
             for row, groups in zip(own, rows.values(), strict=True):
-                for axis, (title, panel) in zip_longest(row, groups[group].items(), fillvalue=("", None)):
-                    if panel is None:
-                        axis.set_visible(False)
-                        continue
+                panels = groups[group]
+                for axis in row[len(panels) :]:
+                    axis.set_visible(False)
+                for axis, (title, panel) in zip(row, panels.items(), strict=False):
                     dots = _scatter_panel(axis, panel, limits)
                     axis.set(title=f"{title}\n{len(panel):,} networks", xlabel=labels[title])
             figure.colorbar(dots, ax=list(own.ravel()), label="log$_{10}$ parameters")
@@ -74,7 +79,7 @@ def scatter(rows: Mapping[str, Sequence[Mapping[str, pd.DataFrame]]], labels: Ma
         return figure
 
 
-def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: Mapping[str, float]) -> PathCollection:
+def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: tuple[float | None, float | None]) -> PathCollection:
     panel = panel.sort_values("parameters", kind="stable")
     return axis.scatter(
         panel["performance"],
@@ -84,11 +89,12 @@ def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: Mapping[str, float])
         linewidths=0,
         cmap="viridis_r",
         rasterized=True,
-        **limits,
+        vmin=limits[0],
+        vmax=limits[1],
     )
 
 
-def distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
+def draw_distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
     """Draw how scores are distributed, one panel for each title, with how many of the networks have one.
 
     Args:
@@ -121,7 +127,7 @@ def distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
         return figure
 
 
-def search_curves(curves: pd.DataFrame) -> Figure:
+def draw_search_curves(curves: pd.DataFrame) -> Figure:
     """Draw the best test accuracy so far of every search (Figure 3).
 
     Args:
@@ -142,7 +148,7 @@ def search_curves(curves: pd.DataFrame) -> Figure:
     }
     algorithms = {"evolution": "ageing evolution", "random": "random search"}
     with matplotlib.rc_context(_STYLE):
-        figure, axes = _two_rows(curves["dataset"].nunique(), sharex=True, sharey="col")
+        figure, axes = _two_rows(curves["dataset"].nunique(), sharey="col")
         for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
             for axis, algorithm in zip(column, algorithms, strict=True):
                 for suffix, line in kinds.items():
@@ -153,7 +159,7 @@ def search_curves(curves: pd.DataFrame) -> Figure:
             late = own[own["trained"] > 0.03 * own["trained"].max()]
             low, high = late["lower"].min(), late["upper"].max()
             margin = 0.05 * (high - low) or 1.0
-            column[0].set(ylim=(low - margin, high + margin), title=title_of(dataset))
+            column[0].set(ylim=(low - margin, high + margin), title=title_of(str(dataset)))
             column[1].set_xlabel("trained networks")
         for axis, name in zip(axes[:, 0], algorithms.values(), strict=True):
             axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
@@ -161,7 +167,7 @@ def search_curves(curves: pd.DataFrame) -> Figure:
         return figure
 
 
-def batch_sizes(draws: pd.DataFrame) -> Figure:
+def draw_batch_sizes(draws: pd.DataFrame) -> Figure:
     """Draw how the correlations depend on the batch size (Figure 4).
 
     Args:
@@ -180,14 +186,14 @@ def batch_sizes(draws: pd.DataFrame) -> Figure:
     median = {"estimator": "median", "errorbar": ("pi", 50), "err_kws": _BAND}
     sizes = sorted(draws["batch_size"].unique())
     with matplotlib.rc_context(_STYLE):
-        figure, axes = _two_rows(draws["dataset"].nunique(), sharex=True, sharey="row")
+        figure, axes = _two_rows(draws["dataset"].nunique(), sharey="row")
         for (dataset, own), column in zip(draws.groupby("dataset", sort=False), axes.T, strict=True):
             for axis, (measure, name) in zip(column, measures.items(), strict=True):
                 for kind, line in kinds.items():
                     sns.lineplot(own, x="batch_size", y=f"{measure}_{kind}", **median, **line, legend=False, ax=axis)
                 axis.set(xlabel="batch size", ylabel=name)
                 axis.label_outer()
-            column[0].set_title(title_of(dataset))
+            column[0].set_title(title_of(str(dataset)))
             column[1].set_xscale("log", base=2)
             column[1].set_xticks(sizes, sizes, rotation=45)
             column[1].minorticks_off()
@@ -195,7 +201,7 @@ def batch_sizes(draws: pd.DataFrame) -> Figure:
         return figure
 
 
-def weight_pairs(table: pd.DataFrame) -> Figure:
+def draw_weight_pairs(table: pd.DataFrame) -> Figure:
     """Draw the global Spearman's rho of every pair of weights as a heat map.
 
     Args:
@@ -229,7 +235,7 @@ def weight_pairs(table: pd.DataFrame) -> Figure:
             sns.heatmap(rho, **scale, annot=digits, fmt="", square=True, cbar=axis is axes[-1], ax=axis)
             scored = " to ".join(f"{number:,}" for number in sorted({own["archs"].min(), own["archs"].max()}))
             title = f"{scored} of {own['networks'].max():,}\nnetworks have a score"
-            axis.set(title=f"{title_of(dataset)}\n{title}", xlabel="low weight", ylabel="high weight")
+            axis.set(title=f"{title_of(str(dataset))}\n{title}", xlabel="low weight", ylabel="high weight")
             axis.tick_params(axis="x", rotation=45)
             axis.tick_params(axis="y", rotation=0)
             axis.label_outer()
@@ -241,10 +247,10 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(np.clip(width, 3.4, 7.0), height), layout="constrained")
 
 
-def _two_rows(columns: int, **shared: object) -> tuple[Figure, np.ndarray]:
+def _two_rows(columns: int, sharey: Literal["row", "col"]) -> tuple[Figure, np.ndarray]:
     """Make two rows of panels."""
     figure = _figure(2.3 * columns + 0.4, 4.2)
-    return figure, figure.subplots(2, columns, squeeze=False, **shared)
+    return figure, figure.subplots(2, columns, squeeze=False, sharex=True, sharey=sharey)
 
 
 def _legend(figure: Figure, axes: np.ndarray) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
+from epsinas.paper.cells import Row
 from epsinas.paper.published import read_published
 from epsinas.study.page import PAGES
 
-VERDICTS = ("reproduced", "differs", "not run", "quoted")
+VERDICTS = ("reproduced", "agrees", "differs", "not run", "quoted")
+"""A number that came from other inputs than the paper's agrees with it; it does not reproduce it."""
 
 _KEY = ["table", "block", "row", "column"]
 _COLUMNS = [*_KEY, "published", "reproduced", "interval_low", "interval_high", "verdict", "note"]
@@ -86,17 +88,21 @@ def count_verdicts(entries: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([counts, pd.DataFrame([totals])], ignore_index=True).rename_axis(columns=None)
 
 
-def _judged(cell: dict[str, Any], printed: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(cell: dict[str, Any], printed: Row) -> dict[str, Any]:
     """Complete a cell with its verdict; a value that the run does not have is `not run`."""
     if "verdict" in cell:
         return cell
     if not np.isfinite(cell["reproduced"]):
         return cell | {"verdict": "not run", "note": cell.get("note") or "the run has no value"}
     ends = cell.get("interval_low", np.nan), cell.get("interval_high", np.nan)
-    return cell | {"verdict": verdict(printed["value"], cell["reproduced"], *ends)}
+    found = verdict(printed["value"], cell["reproduced"], *ends)
+    if stand_in := cell.get("stand_in"):
+        note = "; ".join(filter(None, [f"on {stand_in} in the place of the paper's inputs", cell.get("note")]))
+        return cell | {"verdict": "agrees" if found == "reproduced" else found, "note": note}
+    return cell | {"verdict": found}
 
 
-def _without_cell(printed: Mapping[str, Any], numbers: set[int | None]) -> dict[str, str]:
+def _without_cell(printed: Row, numbers: set[int | None]) -> dict[str, str]:
     """Say why a published number has no counterpart in the run."""
     number, row = int(printed["table"]), printed["row"]
     if row == "grad_sign":

@@ -33,9 +33,9 @@ def panel_title(run: Run, several_spaces: bool) -> str:
     return f"{SPACES[run.space].title}, {title(run.dataset)}" if several_spaces else title(run.dataset)
 
 
-def draw_scatter(results: Results) -> "Figure":
+def scatter_figure(results: Results) -> "Figure":
     """Draw the scores of every run against performance: a row of panels for each metric, a group for each space."""
-    from epsinas.paper.drawing import scatter
+    from epsinas.paper.drawing import draw_scatter
 
     spaces = results.request.networks if results.request else ()
     metrics = dict.fromkeys(results.plan.metric(run).title for run in results.runs)
@@ -49,4 +49,4 @@ def draw_scatter(results: Results) -> "Figure":
         parameters = results.networks(run.space).set_index("index")["parameters"]
         panel = {"performance": reached, "score": results.first_scores(run), "parameters": parameters}
         rows[results.plan.metric(run).title][spaces.index(run.space)][name] = pd.DataFrame(panel).dropna()
-    return scatter(rows, labels)
+    return draw_scatter(rows, labels)

@@ -34,7 +34,7 @@ def recorded_digests(path: str | Path, algorithms: tuple[str, ...]) -> dict[str,
         known = {}
     missing = tuple(name for name in algorithms if not isinstance(known.get(name), str))
     if missing:
-        known |= identity | _compute(path, missing)
+        known = {**known, **identity, **_compute(path, missing)}
         with suppress(OSError, ValueError), atomic(record_path) as temporary:
             temporary.write_text(json.dumps(known, indent=1) + "\n")
     return {name: str(known[name]) for name in algorithms}

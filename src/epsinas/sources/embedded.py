@@ -17,6 +17,7 @@ import pandas as pd
 
 from epsinas.files.tables import write_architectures, write_performance
 from epsinas.files.whole import atomic
+from epsinas.sources.trained import performance_table
 from epsinas.spaces import NasBench201
 
 DATASET = "digits"
@@ -38,7 +39,7 @@ def compact(space: NasBench201, networks: pd.DataFrame, outcomes: pd.DataFrame) 
         outcomes: what `epsinas.training.fit.train_networks` returned, for all trained networks.
     """
     wide = outcomes.pivot(index="index", columns="seed", values=["valid", "test", "loss"])
-    wide.columns = [f"{name}_{seed}" for name, seed in wide.columns]
+    wide.columns = ["_".join(map(str, column)) for column in wide.columns]
     wide["seconds"] = outcomes.groupby("index")["seconds"].mean()
     table = pd.DataFrame(
         {
@@ -52,9 +53,14 @@ def compact(space: NasBench201, networks: pd.DataFrame, outcomes: pd.DataFrame) 
     return table.sort_values(["trained", "index"], ignore_index=True)
 
 
+def _table() -> pd.DataFrame:
+    with _TABLE.open("rb") as file:
+        return pd.read_parquet(file)
+
+
 def networks() -> pd.DataFrame:
     """Return the benchmark's networks: `index`, `architecture`, `trained`."""
-    table = pd.read_parquet(_TABLE).sort_values("index", ignore_index=True)
+    table = _table().sort_values("index", ignore_index=True)
     architectures = np.array(list(NasBench201().architectures()))
     return pd.DataFrame(
         {
@@ -67,7 +73,7 @@ def networks() -> pd.DataFrame:
 
 def outcomes() -> pd.DataFrame:
     """Return what training gave, a row for each trained network and seed; see `epsinas.training.fit.train_networks`."""
-    table = pd.read_parquet(_TABLE).query("index == trained")
+    table = _table().query("index == trained")
     seeds = record()["seeds"]
     rows = [
         pd.DataFrame(
@@ -85,8 +91,6 @@ def outcomes() -> pd.DataFrame:
 
 
 def _write_performance(path: Path) -> None:
-    from epsinas.training.benchmark import performance_table
-
     write_performance(performance_table(networks(), outcomes(), DATASET, record()["recipe"]["epochs"]), path)
 
 
@@ -127,7 +131,7 @@ def summary(networks: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
         "failed": int((outcomes["status"] != "ok").sum()),
         "test_mean": round(float(mean.mean()), 2),
         "test_quartiles": [round(float(mean.quantile(share)), 2) for share in (0.25, 0.5, 0.75)],
-        "spearman_between_seeds": round(float(everyone.corr("spearman").iloc[0, 1]), 4),
-        "spearman_between_seeds_trained_only": round(float(test.corr("spearman").iloc[0, 1]), 4),
+        "spearman_between_seeds": round(float(everyone.corr("spearman").to_numpy()[0, 1]), 4),
+        "spearman_between_seeds_trained_only": round(float(test.corr("spearman").to_numpy()[0, 1]), 4),
         "training_seconds": round(float(outcomes["seconds"].sum()), 0),
     }

@@ -144,7 +144,7 @@ def _performance(index: np.ndarray, epochs: np.ndarray, valid: np.ndarray, test:
     tables = [
         table.rename(columns={split: "accuracy"}).assign(dataset="cifar10", split=split)
         for split in ("valid", "test")
-        for table in (mean.assign(seed=pd.NA), wide)
+        for table in (mean.assign(seed=np.nan), wide)
     ]
     order = ["index", "dataset", "split", "epochs", "seed", "accuracy"]
     types = {"index": "int32", "epochs": "int16", "seed": "Int8"}

@@ -12,8 +12,9 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -42,7 +43,8 @@ _LOG = re.compile(r"log_stats_model_[0-9]+_.*\.json")
 _SPLITS = {"valid": "val_losses", "test": "test_losses"}
 
 
-class TrainingLog(NamedTuple):
+@dataclass(frozen=True)
+class TrainingLog:
     """One training run: losses by split after the last epoch, None where the training failed."""
 
     index: int

@@ -13,7 +13,9 @@ INTERVAL = 10.0
 class Progress(Protocol):
     """Where to tell how far a long work has come."""
 
-    def __call__(self, title: str, total: int | None, unit: str = "B") -> AbstractContextManager[Callable[[int], None]]:
+    def __call__(
+        self, title: str, total: int | None, unit: str = "B"
+    ) -> AbstractContextManager[Callable[[int], object]]:
         """Begin a work; what the block is given takes how much more of it is done.
 
         Args:
@@ -24,7 +26,7 @@ class Progress(Protocol):
 
 
 @contextmanager
-def silent(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], None]]:
+def silent(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], object]]:
     """Tell nobody."""
     yield lambda more: None
 
@@ -39,7 +41,7 @@ def on_console(stream: TextIO | None = None) -> Progress:
     """
 
     @contextmanager
-    def tell(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], None]]:
+    def tell(title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], object]]:
         begun = last = time.monotonic()
         done, before = 0, None
 

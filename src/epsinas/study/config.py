@@ -46,18 +46,18 @@ class Section:
         """Return the search space with the study's skeleton, or changes to it."""
         return space(self.name, **{**self.options["skeleton"], **changes})
 
-    @cached_property
-    def data(self) -> Mapping[str, str]:
-        """By data set, the file that batches are drawn from."""
-        return self.family.data(self.options)
-
     @property
     def datasets(self) -> list[str]:
         """Data sets on which networks are scored."""
-        return list(self.data)
+        return self.family.datasets(self.options)
 
     @property
-    def inputs(self) -> dict[str, Any]:
+    def inputs(self) -> str:
+        """The kind of inputs that networks are scored on unless a page says otherwise."""
+        return self.options[self.family.inputs_key]
+
+    @property
+    def batch_options(self) -> dict[str, Any]:
         """The options that decide on the batches, and on how they are scored."""
         kept = {"skeleton", "zeros", *self.family.section} - {*self.family.required, "precisions"}
         return {key: value for key, value in self.options.items() if key in kept}
@@ -206,8 +206,11 @@ def _resolved(rules: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return root["$defs"][rules["$ref"].rpartition("/")[2]] | beside
 
 
-def _message(error: jsonschema.ValidationError) -> str:
-    """Name the key, what was found and what was expected."""
+def _message(error: Any) -> str:
+    """Name the key, what was found and what was expected in a `jsonschema.ValidationError`.
+
+    It is not annotated as such: its attributes may be unset, but not where a validator raised it.
+    """
     where = ".".join(str(part) for part in error.absolute_path) or "the study"
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})

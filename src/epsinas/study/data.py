@@ -12,7 +12,7 @@ from epsinas.sources import packaged
 from epsinas.sources.base import Holdings, Trained
 from epsinas.sources.retrieval import PACKAGE, announcement, is_filled_in, known_sources, planned_downloads
 from epsinas.study.config import Section, Study
-from epsinas.study.page import PAGES
+from epsinas.study.page import PAGES, Request
 from epsinas.study.plan import Plan
 
 _SPLITS = {"valid": "validation", "test": "test"}
@@ -70,13 +70,24 @@ def describe_files(study: Study) -> list[str]:
 
 def wanted_files(plan: Plan) -> list[str]:
     """Return the names of the files that a study's pages are made of and that are retrieved."""
-    study = plan.study
-    names: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for request in filter(None, (page.request(plan) for page in PAGES)):
-        names |= dict.fromkeys(request.data)
-        for space in request.spaces:
-            names |= dict.fromkeys([f"{space}.architectures.parquet", *study.sections[space].data.values()])
-    return [name for name in names if name not in _made(study)]
+        paths |= dict.fromkeys(_retrieved(plan, request))
+    made = _made(plan.study)
+    return [name for name in (path.removeprefix(plan.data("")) for path in paths) if name not in made]
+
+
+def _retrieved(plan: Plan, request: Request) -> Iterator[str]:
+    """Yield the retrieved files that what a page requests is made of."""
+    yield from (plan.data(name) for name in request.data)
+    for space in request.spaces:
+        yield plan.data(f"{space}.architectures.parquet")
+        for dataset in plan.sections[space].datasets:
+            yield from plan.shape_source(space, dataset)
+    for run in map(plan.computed, request.runs):
+        yield from plan.source(run.space, run.dataset, run.inputs)
+    for space, dataset in request.weights:
+        yield from plan.source(space, dataset)
 
 
 def _made(study: Study) -> set[str]:
@@ -133,7 +144,7 @@ def _capped(options: Mapping[str, Any], most: int) -> dict[str, Any]:
     for key, value in options.items():
         if isinstance(value, Mapping):
             value = _capped(value, most)
-        elif key == "networks" and value is not None:
+        elif key in ("networks", "further_networks") and value is not None:
             value = min(value, most)
         capped[key] = value
     return capped

@@ -96,7 +96,9 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
     return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)
 
 
-def gather(networks: pd.DataFrame, run: Run, scores: pd.DataFrame, metric: Metric, seed: int) -> pd.DataFrame:
+def gather(
+    networks: pd.DataFrame, run: Run, scores: pd.DataFrame, metric: Metric, seed: int, stand_in: str = ""
+) -> pd.DataFrame:
     """Give every network of a run its score, or that of the one that was scored in its place.
 
     Args:
@@ -105,6 +107,7 @@ def gather(networks: pd.DataFrame, run: Run, scores: pd.DataFrame, metric: Metri
         scores: the joined tables of all parts.
         metric: of the run.
         seed: of a random order.
+        stand_in: what stands in the place of the inputs that the paper takes; empty where nothing does.
 
     Returns:
         The scores in the run's order of networks, then by draw, with what identifies the run. `seconds` is 0 for a
@@ -122,7 +125,7 @@ def gather(networks: pd.DataFrame, run: Run, scores: pd.DataFrame, metric: Metri
     places = pd.DataFrame({"own": wanted["index"].to_numpy(), "index": scored_as, "_place": np.arange(len(wanted))})
     gathered = places.merge(scores, on="index").sort_values(["_place", "draw"], kind="stable", ignore_index=True)
     seconds = gathered["seconds"].where(gathered["own"] == gathered["index"], 0.0)
-    gathered = gathered.assign(index=gathered["own"], seconds=seconds, **run.columns)
+    gathered = gathered.assign(index=gathered["own"], seconds=seconds, **run.columns, stand_in=stand_in)
     return gathered.drop(columns=["own", "_place"])
 
 

@@ -52,8 +52,8 @@ class Page:
         table: makes the table of what was requested; if `with_draws`, and a table of every draw by itself.
         figure: draws the figure, of the table if there is one, and otherwise of what was requested.
         number: of the table in the paper, for the ledger.
-        cells: gives what the ledger compares, of the table: dictionaries with `block`, `row` and `column` as in the record
-            of published numbers, and `reproduced`, `interval_low`, `interval_high`, `note` or a `verdict`.
+        cells: gives what the ledger compares, of the table: dictionaries with `block`, `row` and `column` as in the
+            record of published numbers, and `reproduced`, `interval_low`, `interval_high`, `note` or a `verdict`.
         with_draws: whether there is a table of draws.
         options: what the page adds to the section of a search space in a study: JSON schemas by dotted key.
         admits: which search spaces' sections have the options.

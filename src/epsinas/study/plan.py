@@ -90,7 +90,7 @@ class Run:
         return cls(**{name: types[name](value) for name, value in match.groupdict().items()})
 
     @property
-    def columns(self) -> dict[str, object]:
+    def columns(self) -> dict[str, str | int]:
         """What identifies the run in a table of scores, beside the table's own columns."""
         return {
             "space": self.space,
@@ -143,9 +143,17 @@ class Plan:
         """A retrieved file."""
         return f"{self.results}/data/{name}"
 
-    def source(self, space: str, dataset: str) -> str:
-        """The file that batches of a data set are drawn from."""
-        return self.data(self.sections[space].data[dataset])
+    def source(self, space: str, dataset: str, inputs: str | None = None) -> list[str]:
+        """The file, if any, that batches of a data set are drawn from, of the usual kind of inputs or of another."""
+        section = self.sections[space]
+        name = section.family.source(section.options, dataset, inputs or section.inputs)
+        return [] if name is None else [self.data(name)]
+
+    def shape_source(self, space: str, dataset: str) -> list[str]:
+        """The file, if any, that says what shape a data set's inputs have; of known ones nothing is needed."""
+        section = self.sections[space]
+        name = section.family.shape_source(section.options, dataset)
+        return [] if name is None else [self.data(name)]
 
     def weights(self, space: str, dataset: str) -> str:
         """Which weights were chosen for a data set."""
@@ -190,7 +198,7 @@ class Plan:
         usual: dict[str, Any] = {
             "space": space,
             "dataset": section.datasets,
-            "inputs": section[section.family.inputs_key],
+            "inputs": section.inputs,
             "size": section["batch_size"],
             "draws": 1,
             "metric": metric.name,
@@ -214,7 +222,8 @@ class Plan:
                 found += self.runs(space, **features)
                 continue
             found += self.runs(space, draws=section["draws"], **features)
-            found += self.runs(space, precision=section["precisions"][1:], **features)
+            others = section["further_networks"]
+            found += self.runs(space, others, precision=section["precisions"][1:], **features)
         return found
 
     def main_runs(self, space: str) -> list[Run]:
@@ -246,12 +255,28 @@ class Plan:
         """Return the run whose jobs compute a run.
 
         A run over some networks, or on some batches, is part of the run over all of them, if the study has that one.
-        A random sample is part of a larger one.
+        A random sample is part of a larger one. Data sets with the same inputs are scored once, as the first of them.
         """
         if run.order == "random":
-            return replace(run, networks="random")
+            return self._on_first_inputs(replace(run, networks="random"))
         whole = replace(run, networks="all", draws=self.sections[run.space]["draws"])
-        return whole if run.draws <= whole.draws and whole in self._whole_runs else run
+        return self._on_first_inputs(whole if run.draws <= whole.draws and whole in self._whole_runs else run)
+
+    def _on_first_inputs(self, run: Run) -> Run:
+        """Return the same run on the first data set that has the same inputs."""
+        section = self.sections[run.space]
+        if section["weights"] == "auto":
+            return run
+        own = section.family.inputs_of(section.options, run.dataset, run.inputs)
+        for dataset in section.datasets:
+            if section.family.inputs_of(section.options, dataset, run.inputs) == own:
+                return replace(run, dataset=dataset)
+        return run
+
+    def stand_in(self, run: Run) -> str:
+        """Say what stands in the place of the inputs that the paper takes; empty where nothing does."""
+        section = self.sections[run.space]
+        return section.family.stand_in(section.options, run.dataset, run.inputs)
 
     @cached_property
     def _whole_runs(self) -> frozenset[Run]:
@@ -260,8 +285,8 @@ class Plan:
     def parts(self, run: Run) -> list[str]:
         """Return the score files of the jobs that compute a run.
 
-        The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are so
-        many of its order, and stay when it grows; others share all networks evenly.
+        The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are
+        so many of its order, and stay when it grows; others share all networks evenly.
         """
         computed, metric = self.computed(run), self.metric(run)
         section = self.sections[run.space]
@@ -290,7 +315,7 @@ class Plan:
             "metric": names.get(run.metric, run.metric),
             "settings": self.settings(run),
             "skeleton": {**section["skeleton"], **metric.skeleton(section.options)},
-            "section": section.inputs,
+            "section": section.batch_options,
             "seed": self.study.seed,
         }
 

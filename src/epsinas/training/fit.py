@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from epsinas.engines.images import initialisers
-from epsinas.engines.images.batches import normalised
+from epsinas.engines.images.batches import normalise_images
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.errors import InputError
 from epsinas.files.images import statistics_of
@@ -101,7 +101,7 @@ def prepare(images: np.ndarray, labels: np.ndarray, positions: dict[str, np.ndar
     values, numbered = np.unique(labels, return_inverse=True)
     statistics = statistics_of(images[positions["train"]])
     return Data(
-        {name: torch.from_numpy(normalised(images[at], *statistics)) for name, at in positions.items()},
+        {name: torch.from_numpy(normalise_images(images[at], *statistics)) for name, at in positions.items()},
         {name: torch.from_numpy(numbered[at]) for name, at in positions.items()},
         len(values),
     )

@@ -7,7 +7,7 @@ from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.batches import (
     SYNTHETIC,
     image_batch,
-    normalised,
+    normalise_images,
     read_batch,
     synthetic_batch,
 )
@@ -36,7 +36,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 )
 def test_published_normalisation_by_hand(dataset, red, green, blue):
     images = np.full((1, 4, 8, 3), (10, 20, 30), np.uint8)
-    batch = normalised(images, *DATASETS[dataset].normalisation)
+    batch = normalise_images(images, *DATASETS[dataset].normalisation)
     assert batch.dtype == np.float32
     assert batch.shape == (1, 3, 4, 8)
     np.testing.assert_allclose(batch[0, :, 3, 5], [red, green, blue], rtol=1e-6)
@@ -45,13 +45,13 @@ def test_published_normalisation_by_hand(dataset, red, green, blue):
 def test_other_datasets_are_normalised_by_their_own_mean_and_deviation():
     # Red is 0 and 4, green 10 and 30, blue always 7: a channel without deviation is only centred.
     images = np.array([[[[0, 10, 7], [4, 30, 7]]]], np.uint8)
-    batch = normalised(images, *statistics_of(images))
+    batch = normalise_images(images, *statistics_of(images))
     assert batch[0, :, 0].tolist() == [[-1, 1], [-1, 1], [0, 0]]
 
 
 def test_pixels_keep_their_place():
     images = np.arange(2 * 4 * 8 * 3, dtype=np.uint8).reshape(2, 4, 8, 3)
-    batch = normalised(images, *DATASETS["cifar10"].normalisation)
+    batch = normalise_images(images, *DATASETS["cifar10"].normalisation)
     assert batch.flags.c_contiguous
     assert batch[1, 2, 3, 5] == pytest.approx((images[1, 3, 5, 2] - 113.9) / 66.7, rel=1e-6)
 
@@ -60,7 +60,7 @@ def test_pixels_keep_their_place():
 def test_a_batch_is_a_seeded_choice_of_different_images(dataset):
     images = numbered(100)
     known = DATASETS[dataset].normalisation if dataset == "cifar10" else statistics_of(images)
-    everything = normalised(images, *known)
+    everything = normalise_images(images, *known)
     batch = image_batch(images, dataset, 40, rng(1))
     assert batch.shape == (40, 3, 2, 4)
     np.testing.assert_array_equal(batch, image_batch(images, dataset, 40, rng(1)))
@@ -79,7 +79,7 @@ def test_both_kinds_of_dataset_choose_the_same_images():
 
 def test_a_batch_may_hold_all_images_and_no_more():
     batch = image_batch(numbered(10), "cifar10", 10, rng())
-    expected = normalised(numbered(10), *DATASETS["cifar10"].normalisation)
+    expected = normalise_images(numbered(10), *DATASETS["cifar10"].normalisation)
     np.testing.assert_array_equal(np.sort(batch[:, 0, 0, 0]), expected[:, 0, 0, 0])
     with pytest.raises(InputError, match=r"^batch size: found 11, expected at most the 10 images of cifar10$"):
         image_batch(numbered(10), "cifar10", 11, rng())

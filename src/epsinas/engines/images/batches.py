@@ -11,6 +11,9 @@ from epsinas.engines.images.natural import pink_noise
 from epsinas.errors import InputError, one_line
 from epsinas.files.images import read_images, statistics_of
 
+BATCH = 256
+"""Images in the published batch."""
+
 SYNTHETIC = ("grey_scale", "random_normal", "random_uniform", "random_uniform_positive", "pink_noise")
 """The synthetic inputs of the paper's Section 3.5, and noise with the statistics of natural images."""
 
@@ -22,7 +25,7 @@ _BLOCK = 1024
 """Images that are normalised at a time."""
 
 
-def normalised(images: np.ndarray, mean: ArrayLike, deviation: ArrayLike) -> np.ndarray:
+def normalise_images(images: np.ndarray, mean: ArrayLike, deviation: ArrayLike) -> np.ndarray:
     """Normalise images uint8 (N, H, W, C) per channel and return float32 (N, C, H, W).
 
     A channel without any deviation is only shifted.
@@ -58,7 +61,7 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
         raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
     chosen = rng.choice(len(images), size, replace=False)
     known = DATASETS[dataset].normalisation if dataset in DATASETS else None
-    return normalised(images[chosen], *(known or statistics_of(images)))
+    return normalise_images(images[chosen], *(known or statistics_of(images)))
 
 
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:
@@ -144,9 +147,13 @@ def read_draws(
     Raises:
         InputError: the file is not as described, the kind of inputs is unknown, or there are too few images.
     """
-    generators = [np.random.default_rng([seed, draw]) for draw in draws]
     images = read_images(path).images
     if inputs == "real":
-        return [image_batch(images, dataset, size, rng) for rng in generators]
+        return [image_batch(images, dataset, size, np.random.default_rng([seed, draw])) for draw in draws]
     _, height, width, channels = images.shape
-    return [synthetic_batch(inputs, (size, channels, height, width), rng) for rng in generators]
+    return synthetic_draws(inputs, (size, channels, height, width), draws, seed)
+
+
+def synthetic_draws(kind: str, shape: tuple[int, int, int, int], draws: Iterable[int], seed: int) -> list[np.ndarray]:
+    """Make one batch of synthetic images for each draw; see `synthetic_batch` and `read_draws`."""
+    return [synthetic_batch(kind, shape, np.random.default_rng([seed, draw])) for draw in draws]

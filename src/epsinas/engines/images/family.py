@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import Engine, Fill
 from epsinas.engines.images import batches, counting
-from epsinas.files.images import image_shape
+from epsinas.errors import InputError
+from epsinas.files.images import image_shape, read_images
 from epsinas.spaces.base import ImageSpace, Space
 
 if TYPE_CHECKING:
@@ -91,12 +93,20 @@ class FullWidthEngine:
             return network(self._batch).numpy().ravel()
 
 
-class Images:
+class ImageFamily:
     """See `epsinas.engines.base.Family`; batches are arrays (N, C, H, W)."""
 
     name = "images"
     files: Mapping[str, tuple[str, str]] = {
-        "images": ("BATCH.npy", "float32 (N, channels, H, W), already normalised, H and W multiples of 4")
+        "images": (
+            "FILE",
+            "BATCH.npy, float32 (N, channels, H, W), already normalised, H and W multiples of 4; or IMAGES.npz, raw "
+            "images uint8 (N, H, W, channels) and labels, of which 256 are chosen; without it, 1/f noise images",
+        ),
+        "dataset": (
+            "NAME",
+            "whose normalisation raw images get, such as cifar10 (default: their own mean and deviation)",
+        ),
     }
     inputs_key = "inputs"
     deterministic = batches.DETERMINISTIC
@@ -108,9 +118,22 @@ class Images:
         """Check the array; it may have any number of channels."""
         batches.check_batch(batch)
 
-    def read(self, space: Space, *, images: str) -> np.ndarray:
-        """Read an `.npy` file."""
-        return batches.read_batch(images)
+    def read(
+        self, space: Space, seed: int, *, images: str | None = None, dataset: str | None = None
+    ) -> tuple[np.ndarray, str]:
+        """Read a batch (`.npy`), choose one of raw images (`.npz`), or make one of noise."""
+        if dataset is not None and (images is None or not images.endswith(".npz")):
+            raise InputError(f"dataset: found {dataset}, expected none, which is for raw images (.npz) only")
+        rng = np.random.default_rng([seed, 0])
+        if images is None:
+            batch = batches.synthetic_batch("pink_noise", (batches.BATCH, 3, 32, 32), rng)
+            return batch, f"no images given: 1/f noise, {batches.BATCH} images of 3x32x32, seed {seed}"
+        if not images.endswith(".npz"):
+            return batches.read_batch(images), ""
+        raw = read_images(images).images
+        batch = batches.image_batch(raw, dataset or images, min(batches.BATCH, len(raw)), rng)
+        batches.check_batch(batch, images)
+        return batch, ""
 
     def engine(self, name: str, space: Space, batch: np.ndarray, precision: str) -> Engine:
         """Return an engine, whose outputs are (N,)."""
@@ -139,7 +162,7 @@ class Images:
         from epsinas.engines.images.full_width import FullWidthNetwork
 
         network = FullWidthNetwork(cast(ImageSpace, space), architecture, shape, fill)
-        return network.to(memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's overloads
 
     def tensor(self, batch: np.ndarray) -> torch.Tensor:
         """Return the images with their channels side by side, which halves the time of convolutions on a CPU."""
@@ -152,18 +175,38 @@ class Images:
         _, channels, height, width = batch.shape
         return channels, height, width
 
-    def data(self, section: Mapping[str, Any]) -> dict[str, str]:
-        """Name an npz for each of `datasets`."""
-        return {dataset: f"{dataset}.npz" for dataset in section["datasets"]}
+    def datasets(self, section: Mapping[str, Any]) -> list[str]:
+        """Return `datasets`."""
+        return list(section["datasets"])
 
-    def data_shape(self, path: str) -> Shape:
+    def source(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str | None:
+        """Name the npz, which synthetic images of a known shape do without."""
+        return f"{dataset}.npz" if inputs == "real" else self.shape_source(section, dataset)
+
+    def inputs_of(self, section: Mapping[str, Any], dataset: str, inputs: str) -> Hashable:
+        """Return the shape of synthetic images, where it is known, and otherwise the data set."""
+        return _known_shape(dataset) if self.source(section, dataset, inputs) is None else dataset
+
+    def stand_in(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Name the noise that looks like natural images to a network; the paper has the other kinds itself."""
+        return "1/f noise images" if inputs == "pink_noise" else ""
+
+    def shape_source(self, section: Mapping[str, Any], dataset: str) -> str | None:
+        """Name the npz of images whose shape is not known."""
+        return f"{dataset}.npz" if _known_shape(dataset) is None else None
+
+    def data_shape(self, dataset: str, path: str | None) -> Shape:
         """Return channels, height and width of a set of images."""
+        if (known := _known_shape(dataset)) is not None:
+            return known
+        if path is None:
+            raise InputError(f"{dataset}: found no images, expected {dataset}.npz, since the shape is not known")
         height, width, channels = image_shape(path)
         return channels, height, width
 
     def draws(
         self,
-        path: str,
+        path: str | None,
         dataset: str,
         inputs: str,
         size: int,
@@ -172,7 +215,13 @@ class Images:
         section: Mapping[str, Any],
     ) -> list[np.ndarray]:
         """Choose real images, or make synthetic ones of the same shape."""
-        return batches.read_draws(path, dataset, inputs, size, draws, seed)
+        if path is not None:
+            return batches.read_draws(path, dataset, inputs, size, draws, seed)
+        return batches.synthetic_draws(inputs, (size, *self.data_shape(dataset, None)), draws, seed)
 
 
-FAMILY = Images()
+def _known_shape(dataset: str) -> Shape | None:
+    return DATASETS[dataset].shape if dataset in DATASETS else None
+
+
+FAMILY = ImageFamily()

@@ -14,6 +14,9 @@ END = "<eos>"
 BATCH, STEPS, EMBEDDING = 256, 70, 400
 """The published batch: sequences, time steps; units of the embedding."""
 
+VOCABULARY = 10_000
+"""Tokens of the Penn Treebank."""
+
 EMBEDDINGS = (
     "uniform_positive_0.1",
     "uniform_positive_1",
@@ -33,7 +36,16 @@ class Corpus(NamedTuple):
 
 
 class TokenBatch(NamedTuple):
-    """What a recurrent network is scored on: tokens int64 (time, batch), embedding float (vocabulary, units)."""
+    """What a recurrent network is scored on: tokens int64 (time, batch), embedding float (vocabulary, units).
+
+    Example:
+        >>> from epsinas import NasBenchNLP, score_architectures
+        >>> rng = np.random.default_rng(0)
+        >>> batch = TokenBatch(rng.integers(50, size=(7, 3)), rng.uniform(0, 0.1, (50, 8)))
+        >>> space = NasBenchNLP(hidden_size=16, embedding=8)
+        >>> score_architectures(space, space.sample(2, rng), batch).shape
+        (2,)
+    """
 
     tokens: np.ndarray
     embedding: np.ndarray
@@ -133,6 +145,16 @@ def read_draws(
         )
         for draw in draws
     ]
+
+
+def zipf_batch(rng: np.random.Generator, units: int = EMBEDDING) -> TokenBatch:
+    """Make up a batch of the published size: tokens that follow Zipf's law, an embedding uniform on [0, 1).
+
+    Token k of the 10,000 of the vocabulary has a probability proportional to 1 / (k + 1).
+    """
+    rank = np.arange(1, VOCABULARY + 1)
+    tokens = rng.choice(VOCABULARY, (STEPS, BATCH), p=(1 / rank) / (1 / rank).sum())
+    return TokenBatch(tokens, embedding("uniform_positive_1", VOCABULARY, rng, units))
 
 
 def check_token_batch(batch: TokenBatch, names: tuple[str, str] = ("tokens", "embedding")) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 _SECTION = {
     "corpora": {
-        "description": "Which text of each corpus is scored on; {corpus}/{text}.txt is retrieved.",
+        "description": (
+            "Which text of each corpus is scored on; {corpus}/{text}.txt is retrieved. zipf is a made-up text whose "
+            "words follow Zipf's law."
+        ),
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"pattern": "^[A-Za-z0-9_-]+$"},
-        "additionalProperties": {"enum": ["train", "valid", "test"]},
+        "additionalProperties": {"enum": ["train", "valid", "test", "zipf"]},
     },
     "batch_size": {"description": "Sequences in a batch.", "type": "integer", "minimum": 2, "default": batches.BATCH},
     "steps": {"description": "Time steps of a batch.", "type": "integer", "minimum": 1, "default": batches.STEPS},
@@ -95,13 +98,13 @@ def _embedded(batch: TokenBatch, dtype: torch.dtype) -> torch.Tensor:
     return table[torch.from_numpy(places.reshape(batch.tokens.shape))]
 
 
-class Sequences:
+class SequenceFamily:
     """See `epsinas.engines.base.Family`; batches are `TokenBatch`."""
 
     name = "sequences"
     files: Mapping[str, tuple[str, str]] = {
-        "tokens": ("TOKENS.npy", "int64 (time, batch)"),
-        "embedding": ("EMBEDDING.npy", "float32 or float64 (vocabulary, 400)"),
+        "tokens": ("TOKENS.npy", "int64 (time, batch); without it, 256 sequences of 70 tokens that follow Zipf's law"),
+        "embedding": ("EMBEDDING.npy", "float32 or float64 (vocabulary, 400), of the tokens"),
     }
     inputs_key = "embedding"
     deterministic: tuple[str, ...] = ()
@@ -114,11 +117,24 @@ class Sequences:
         batches.check_token_batch(batch)
         self._check_width(space, batch, "embedding")
 
-    def read(self, space: Space, *, tokens: str, embedding: str) -> TokenBatch:
-        """Read two `.npy` files."""
+    def read(
+        self, space: Space, seed: int, *, tokens: str | None = None, embedding: str | None = None
+    ) -> tuple[TokenBatch, str]:
+        """Read two `.npy` files, or make up both."""
+        if tokens is None and embedding is None:
+            units = cast(SequenceSpace, space).embedding
+            made = batches.zipf_batch(np.random.default_rng([seed, 0]), units)
+            steps, sequences = made.tokens.shape
+            return (
+                made,
+                f"no tokens given: Zipf tokens, {sequences} sequences of {steps}, embedding uniform, seed {seed}",
+            )
+        if tokens is None or embedding is None:
+            missing = "tokens" if tokens is None else "embedding"
+            raise InputError(f"--{missing}: found none, expected {self.files[missing][0]}, since the other is given")
         batch = batches.read_token_batch(tokens, embedding)
         self._check_width(space, batch, embedding)
-        return batch
+        return batch, ""
 
     def _check_width(self, space: Space, batch: TokenBatch, name: str) -> None:
         expected = cast(SequenceSpace, space).embedding
@@ -165,17 +181,34 @@ class Sequences:
         """Return the number of tokens in the vocabulary."""
         return len(batch.embedding)
 
-    def data(self, section: Mapping[str, Any]) -> dict[str, str]:
-        """Name a text for each of `corpora`."""
-        return {corpus: f"{corpus}/{part}.txt" for corpus, part in section["corpora"].items()}
+    def datasets(self, section: Mapping[str, Any]) -> list[str]:
+        """Return the names of `corpora`."""
+        return list(section["corpora"])
 
-    def data_shape(self, path: str) -> int | None:
+    def source(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Name the text."""
+        part = section["corpora"][dataset]
+        return "zipf/train.txt" if part == "zipf" else f"{dataset}/{part}.txt"
+
+    def inputs_of(self, section: Mapping[str, Any], dataset: str, inputs: str) -> Hashable:
+        """Return the text."""
+        return self.source(section, dataset, inputs)
+
+    def stand_in(self, section: Mapping[str, Any], dataset: str, inputs: str) -> str:
+        """Name the made-up text."""
+        return "Zipf tokens" if section["corpora"][dataset] == "zipf" and dataset != "zipf" else ""
+
+    def shape_source(self, section: Mapping[str, Any], dataset: str) -> str | None:
+        """Name nothing: see `data_shape`."""
+        return None
+
+    def data_shape(self, dataset: str, path: str | None) -> int | None:
         """Return None: a decoder is counted for the benchmark's vocabulary, whatever the text has of it."""
         return None
 
     def draws(
         self,
-        path: str,
+        path: str | None,
         dataset: str,
         inputs: str,
         size: int,
@@ -184,7 +217,9 @@ class Sequences:
         section: Mapping[str, Any],
     ) -> list[TokenBatch]:
         """Take rows of the text's columns of tokens and draw an embedding of its own for each batch."""
+        if path is None:
+            raise InputError(f"{dataset}: found no text, expected {self.source(section, dataset, inputs)}")
         return batches.read_draws(path, inputs, size, section["steps"], draws, seed)
 
 
-FAMILY = Sequences()
+FAMILY = SequenceFamily()
