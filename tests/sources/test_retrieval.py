@@ -22,6 +22,7 @@ from epsinas.sources.retrieval import (
     announcement,
     is_filled_in,
     known_sources,
+    missing_files,
     planned_downloads,
     retrieve,
 )
@@ -151,6 +152,13 @@ def test_what_belongs_to_a_benchmarks_numbers_is_filled_in(tmp_path, name, mirro
         assert planned_downloads([name], mirror, tmp_path) == []
         found = retrieve(name, tmp_path / "results" / name, mirror, tmp_path)
         assert (found.via, found.source, found.licence) == ("package", *packaged.origin(name))
+
+
+def test_which_files_a_mirror_misses(mirror):
+    names = ["tiny.npz", "ptb/train.txt", "zipf/train.txt", "nas-bench-201.training-cost.parquet", "cifar10.npz"]
+    assert missing_files(names, mirror) == ["cifar10.npz"]
+    for other in (None, "package"):
+        assert missing_files(names, other) == []
 
 
 def test_the_mirrors_own_file_is_taken_before_the_packages(tmp_path, mirror):

@@ -143,4 +143,6 @@ def test_what_comes_from_elsewhere_is_said(tmp_path, monkeypatch, mirror):
     assert describe_files(wanted) == []
     with pytest.raises(InputError, match=r"photographs\.npz: no official source to download"):
         describe_files(study({"datasets": ["photographs"]}))
-    assert describe_files(study({"datasets": ["photographs"]}, mirror=str(mirror))) == []
+    assert describe_files(study({"datasets": ["photographs"]}, mirror=str(mirror))) == [
+        f"missing from the mirror {mirror}: photographs.npz; what needs them cannot be made"
+    ]

@@ -107,6 +107,18 @@ def is_filled_in(name: str, mirror: str | Path | None) -> bool:
     return not Path(mirror, name).is_file() if mirror else name not in known_sources()
 
 
+def missing_files(names: Iterable[str], mirror: str | Path | None) -> list[str]:
+    """Return which files `retrieve` would miss in the folder `mirror`; none where it is no folder."""
+    if mirror is None or not Path(mirror).is_dir():
+        return []
+    made = {name for name, source in known_sources().items() if not source.conversions[0].raw}
+    return [
+        name
+        for name in names
+        if name not in made and not is_filled_in(name, mirror) and not Path(mirror, name).is_file()
+    ]
+
+
 def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: str | Path) -> list[PlannedDownload]:
     """Say what `retrieve` would download, before anything is.
 

@@ -10,7 +10,14 @@ from epsinas.errors import InputError
 from epsinas.files.tables import count_rows, distinct_rows
 from epsinas.sources import packaged
 from epsinas.sources.base import Holdings, Trained
-from epsinas.sources.retrieval import PACKAGE, announcement, is_filled_in, known_sources, planned_downloads
+from epsinas.sources.retrieval import (
+    PACKAGE,
+    announcement,
+    is_filled_in,
+    known_sources,
+    missing_files,
+    planned_downloads,
+)
 from epsinas.study.config import Section, Study
 from epsinas.study.page import PAGES, Request
 from epsinas.study.plan import Plan
@@ -49,7 +56,7 @@ def settle(study: Study) -> tuple[Study, list[str]]:
 
 
 def describe_files(study: Study) -> list[str]:
-    """Say which input files of a study come from elsewhere than its mirror, and what will be downloaded.
+    """Say which input files of a study its mirror lacks, what comes from the package, and what will be downloaded.
 
     Args:
         study: as `settle` returns it.
@@ -65,6 +72,8 @@ def describe_files(study: Study) -> list[str]:
     lines = [
         f"{name}: not in {_place(mirror)}; it comes from the package" for name in names if is_filled_in(name, mirror)
     ]
+    if missing := missing_files(names, mirror):
+        lines.append(f"missing from {_place(mirror)}: {', '.join(missing)}; what needs them cannot be made")
     return lines + announcement(planned_downloads(names, mirror, cache), cache).splitlines()
 
 
