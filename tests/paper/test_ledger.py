@@ -260,7 +260,7 @@ def test_summary_counts_verdicts():
     table = pd.DataFrame({"table": [1, 1, 2, 2, 2], "verdict": ["quoted", "differs", "reproduced", "quoted", "quoted"]})
     counts = count_verdicts(table)
     assert counts.columns.tolist() == ["table", "numbers", *VERDICTS]
-    assert counts.to_numpy().tolist() == [["1", 2, 0, 1, 0, 1], ["2", 3, 1, 0, 0, 2], ["all", 5, 1, 1, 0, 3]]
+    assert counts.to_numpy().tolist() == [["1", 2, 0, 0, 1, 0, 1], ["2", 3, 1, 0, 0, 0, 2], ["all", 5, 1, 0, 1, 0, 3]]
 
 
 def test_unknown_table():

@@ -382,7 +382,7 @@ def test_imagenet16_120_is_made_of_ten_files(tmp_path, drive, offer):
     assert len(found.raw) == 10
 
 
-@pytest.mark.parametrize("mirror", [None, "package", "embedded", "folder"])
+@pytest.mark.parametrize("mirror", [None, "package", "folder"])
 def test_what_the_package_makes_needs_no_mirror_that_has_it(tmp_path, mirror):
     if mirror == "folder":
         mirror = tmp_path
@@ -437,9 +437,12 @@ def test_own_images_that_are_malformed_are_not_copied(tmp_path):
     assert not (tmp_path / "pets.npz").exists()
 
 
-def test_file_that_is_not_in_the_embedded_benchmark(tmp_path):
+def test_the_package_has_its_tables_and_what_it_makes_itself(tmp_path):
+    found = retrieve("digits.npz", tmp_path / "digits.npz", "package", tmp_path / "cache")
+    assert (found.via, found.licence) == ("package", "CC BY 4.0")
+    assert image_files.read_images(tmp_path / "digits.npz").images.shape == (1797, 8, 8, 1)
     with pytest.raises(InputError, match=r"cifar10.npz: not inside the package, which has nas-bench-201.arch"):
-        retrieval.retrieve("cifar10.npz", tmp_path / "cifar10.npz", "embedded", tmp_path)
+        retrieve("cifar10.npz", tmp_path / "cifar10.npz", "package", tmp_path / "cache")
 
 
 @pytest.mark.parametrize("name", packaged.FILES)

@@ -120,6 +120,10 @@ def test_smoke_study_trains_chooses_weights_and_scores(checkout):
     performance = pd.read_parquet(results / "data" / "nas-bench-201.performance.parquet")
     assert len(performance) == 24 * 2 * 3  # networks, splits, two seeds and their mean
     assert (performance["status"] == "ok").all()
+    seeds = pd.read_csv(results / "tables" / "seeds.csv")
+    assert seeds[["split", "seed", "other_seed"]].to_numpy().tolist() == [["valid", 0, 1], ["test", 0, 1]]
+    assert (seeds["networks"] == 24).all()
+    assert seeds["spearman"].between(-1, 1).all()
     table = pd.read_csv(results / "tables" / "table1.csv")
     chosen = pd.read_csv(results / "weights" / "nas-bench-201" / "digits.csv").query("chosen")
     assert table["weight_low"].tolist() == chosen["weight_low"].tolist()

@@ -4,7 +4,6 @@ import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import DeploymentMethod
 
 from epsinas.errors import InputError
 from epsinas.spaces import SPACES
@@ -27,9 +26,8 @@ PLAN = Plan(STUDY)
 RESULTS = PLAN.results
 LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
-# Only where it is used, since Snakemake takes braces in its path for wildcards.
-USES_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-ENVIRONMENT = "../../envs/epsinas.yaml" if USES_CONDA else None
+# Snakemake takes braces in its path for wildcards, so that such a clone does without `--sdm conda`.
+ENVIRONMENT = None if "{" in workflow.basedir else "../../envs/epsinas.yaml"
 STAGE = "../scripts/stage.py"
 # Snakemake writes this path into shell commands as it is; that of a clone may have spaces.
 sys.executable = shlex.quote(sys.executable)

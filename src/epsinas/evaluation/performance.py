@@ -31,11 +31,16 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
     where = f"dataset {dataset}, split {split}, epochs {epochs}"
     if rows.empty:
         raise InputError(f"performance: found no rows for {where}")
-    measure = next((name for name in MEASURES if name in rows and rows[name].notna().any()), None)
+    measure = measure_of(rows)
     if measure is None:
         raise InputError(f"performance: found no value for {where}, expected at least one training that succeeded")
     means = rows[rows["seed"].isna()]
     return (rows if means.empty else means).groupby("index")[measure].mean()
+
+
+def measure_of(rows: pd.DataFrame) -> str | None:
+    """Return which of MEASURES rows of a performance table have, accuracy first; None where every training failed."""
+    return next((name for name in MEASURES if name in rows and rows[name].notna().any()), None)
 
 
 def performance_label(measure: str, split: str) -> str:

@@ -88,7 +88,7 @@ class Source:
 class Provenance:
     """What a retrieved file is and where it came from.
 
-    `via` is "mirror", "download", "package", "embedded" or "own file"; `source` says where the content comes from;
+    `via` is "mirror", "download", "package" or "own file"; `source` says where the content comes from;
     `raw` has the SHA-256 of every official file that it was made of.
     """
 

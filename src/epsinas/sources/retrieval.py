@@ -16,7 +16,7 @@ from epsinas.files.images import Images, read_images
 from epsinas.files.tables import read_architectures, read_performance, read_published_scores, read_training_cost
 from epsinas.files.texts import sentences
 from epsinas.files.whole import atomic, sha256
-from epsinas.sources import embedded, packaged
+from epsinas.sources import packaged
 from epsinas.sources.base import BENCHMARKS, Conversion, Provenance, Source
 from epsinas.sources.checksums import recorded_address, recorded_digests
 from epsinas.sources.download import UnavailableError, fetch
@@ -24,8 +24,6 @@ from epsinas.sources.progress import Progress, bytes_in_words, silent
 
 PACKAGE = "package"
 """In place of a mirror: the published accuracies inside the package."""
-EMBEDDED = "embedded"
-"""In place of a mirror: the benchmark of handwritten digits inside the package."""
 
 _READERS: dict[str, Callable[[Path], object]] = {
     ".architectures.parquet": read_architectures,
@@ -68,15 +66,14 @@ def retrieve(
     """Write the file `name` of the pipeline's schemas to `destination`, and say where it came from.
 
     With a `mirror`, the folder's file of this name is checked against its schema and copied; without one, the
-    official files are downloaded into `cache` and converted; the mirrors "package" and "embedded" are the published
-    accuracies and the benchmark of digits inside the package. Files that the package makes by itself are made with or
-    without a mirror, and what `is_filled_in` names is taken from the package. `destination` is written whole or not at
-    all.
+    official files are downloaded into `cache` and converted; the mirror "package" stands for the published accuracies
+    inside the package. Files that the package makes by itself are made with or without a mirror, and what
+    `is_filled_in` names is taken from the package. `destination` is written whole or not at all.
 
     Args:
         name: of the file.
         destination: path to write.
-        mirror: a folder, None, "package" or "embedded".
+        mirror: a folder, None, or "package".
         cache: folder of the official files.
         expected_sha256: of the file that is written.
         progress: where to tell how far downloads and conversions are.
@@ -102,7 +99,7 @@ def is_filled_in(name: str, mirror: str | Path | None) -> bool:
     It does for what belongs to a benchmark's own numbers of its networks, training times and others' scores, but not
     for architectures and accuracies, which belong together.
     """
-    if name not in packaged.FILES or not name.endswith(_FILLED_IN) or str(mirror) in (PACKAGE, EMBEDDED):
+    if name not in packaged.FILES or not name.endswith(_FILLED_IN) or str(mirror) == PACKAGE:
         return False
     return not Path(mirror, name).is_file() if mirror else name not in known_sources()
 
@@ -186,24 +183,21 @@ def _origin(
     name: str, mirror: str | Path | None, cache: Path, progress: Progress
 ) -> tuple[Callable[[Path], object], dict[str, Any]]:
     """Return what writes the file, and the facts for its provenance."""
-    if is_filled_in(name, mirror):
-        mirror = PACKAGE
-    inside = {PACKAGE: packaged.FILES, EMBEDDED: embedded.FILES}.get(str(mirror))
-    if inside and name in inside:
-        return inside[name], _facts_inside(name, str(mirror))
+    inside = str(mirror) == PACKAGE
+    if is_filled_in(name, mirror) or (inside and name in packaged.FILES):
+        return _from_package(name)
     own = known_sources().get(name)
     if own and not own.conversions[0].raw and (inside or not (mirror and Path(mirror, name).is_file())):
         return _made(own)
     if inside:
-        raise InputError(f"{name}: not inside the package, which has {', '.join(inside)}")
+        raise InputError(f"{name}: not inside the package, which has {', '.join(packaged.FILES)}")
     return _from_mirror(name, Path(mirror)) if mirror else _from_network(name, cache, progress)
 
 
-def _facts_inside(name: str, mirror: str) -> dict[str, Any]:
-    if mirror == EMBEDDED:
-        return {"source": "the epsinas package", "via": EMBEDDED}
+def _from_package(name: str) -> tuple[Callable[[Path], object], dict[str, Any]]:
+    """Return what writes one of the packaged tables, and the facts for its provenance."""
     origin = packaged.origin(name)
-    return {"source": origin.source, "via": PACKAGE, "licence": origin.licence}
+    return packaged.FILES[name], {"source": origin.source, "via": PACKAGE, "licence": origin.licence}
 
 
 def _made(source: Source) -> tuple[Callable[[Path], object], dict[str, Any]]:
