@@ -1,7 +1,8 @@
 # Targets create the virtual environment when it is missing or out of date, then do the work.
 #
-#   make                     the paper's study: every table and figure; the official files are downloaded
-#   make paper MIRROR=DIR    the same, with the input files of a folder
+#   make                     every table and figure of the paper, offline, on the published accuracies in the package
+#   make official            the paper at full size, on official files, which are downloaded; also called make paper
+#   make official MIRROR=DIR the same on the files of a folder
 #   make test | lint | benchmark | setup
 
 PYTHON ?= python3
@@ -11,10 +12,15 @@ MIRROR ?=
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: paper setup test lint benchmark
+.PHONY: default official paper setup test lint benchmark
 
-paper: setup
-	$(SNAKEMAKE) $(if $(MIRROR),--config mirror=$(MIRROR))
+default: setup
+	$(SNAKEMAKE)
+
+official: setup
+	$(SNAKEMAKE) --configfile workflow/studies/official.yaml $(if $(MIRROR),--config mirror="$(MIRROR)")
+
+paper: official
 
 setup: .venv/complete
 

@@ -60,11 +60,12 @@ def run(job: Any) -> None:
 
 
 def retrieve(job: Any) -> None:
-    """Fetch an input file, from a mirror or its official source."""
+    """Fetch an input file, from a mirror or its official source; how far that is, is said on the console."""
+    from epsinas.sources.progress import on_console
     from epsinas.sources.retrieval import retrieve as fetch
 
-    params = job.params
-    provenance = fetch(job.wildcards.file, job.output.file, params.mirror, params.cache, params.sha256)
+    params, console = job.params, on_console(sys.__stderr__)  # sys.stderr is the log
+    provenance = fetch(job.wildcards.file, job.output.file, params.mirror, params.cache, params.sha256, console)
     _write_json(asdict(provenance), job.output.provenance)
 
 

@@ -386,3 +386,18 @@ def test_nullable_integers_have_the_width_of_their_column(path):
     read = schemas.read_table(path, schema)
     assert read.dtypes.astype(str).to_dict() == {"small": "Int8", "large": "Int64", "unsigned": "UInt16"}
     assert read["large"].tolist() == [pd.NA, 2**40]
+
+
+def test_rows_and_their_kinds_are_known_without_the_table(tmp_path):
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"a": ["x", "x", "y"], "b": [1, 1, 2], "c": [1.0, 2.0, 3.0]}).to_parquet(path)
+    assert schemas.count_rows(path) == 3
+    assert schemas.distinct_rows(path, ["a", "b"]) == [("x", 1), ("y", 2)]
+    with pytest.raises(InputError, match="column d is missing; found a, b, c"):
+        schemas.distinct_rows(path, ["a", "d"])
+    path.write_text("no table")
+    for read in (schemas.count_rows, lambda path: schemas.distinct_rows(path, ["a"])):
+        with pytest.raises(InputError, match="not a readable Parquet file"):
+            read(path)
+        with pytest.raises(InputError, match="found no such file"):
+            read(tmp_path / "absent.parquet")

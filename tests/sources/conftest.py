@@ -14,12 +14,17 @@ CONTENT = bytes(range(256)) * 4
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; each request spends one of `faults`: a status, or bytes after which to hang up."""
+    """Serves `files`.
+
+    Each request spends one of `faults`: a status, or bytes after which to hang up; the first request of a file in
+    `breaks` gets so many bytes of it.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.faults: list[tuple[str, int]] = []
+        self.breaks: dict[str, int] = {}
         self.ranges: list[str | None] = []
         self.continues = True
 
@@ -34,8 +39,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         wanted = self.headers.get("Range")
         self.server.ranges.append(wanted)
+        name = self.path[1:]
         kind, value = self.server.faults.pop(0) if self.server.faults else ("none", 0)
-        content = self.server.files.get(self.path[1:])
+        if name in self.server.breaks:
+            kind, value = "cut", self.server.breaks.pop(name)
+        content = self.server.files.get(name)
         if kind == "status" or content is None:
             return self.send_error(value or 404)
         start = int(wanted[6:-1]) if wanted and self.server.continues else 0

@@ -2,7 +2,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import sys
 import threading
 from contextlib import contextmanager
@@ -273,7 +272,7 @@ def test_progress_of_google_drive(tmp_path, drive):
     assert told.works == [("raw.bin", 1024, 1024)]
 
 
-def test_the_console_shows_size_percentage_and_time_left(tmp_path, server, monkeypatch):
+def test_the_console_says_what_came(tmp_path, server):
     stream = io.StringIO()
     fetch(raw(server.address("raw.bin")), tmp_path, on_console(stream))
-    assert re.search(r"raw\.bin: 100%.*1\.02k/1\.02k \[00:00<00:00", stream.getvalue())
+    assert stream.getvalue() == "epsinas: raw.bin: 1.02 kB in 0 s\n"

@@ -280,3 +280,13 @@ def test_importing_the_package_does_not_read_tables():
     assert "load_benchmark" in epsinas.__all__
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = epsinas.missing
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_what_the_package_holds_is_known_without_reading_it(space):
+    holdings = packaged.holdings(space)
+    assert holdings.networks == SPACES[space]
+    performance = packaged.performance(space)
+    rows = performance[["dataset", "split", "epochs"]].drop_duplicates().itertuples(index=False, name=None)
+    assert set(holdings.performance) == set(rows)
+    assert packaged.holdings("chain") is None

@@ -15,9 +15,17 @@ from epsinas.files import images as image_files
 from epsinas.files import tables as schemas
 from epsinas.files import whole
 from epsinas.sources import conversion, packaged, retrieval
-from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile
+from epsinas.sources.base import BENCHMARKS, BenchmarkTables, RawFile, Trained
 from epsinas.sources.conversion import copy_conversion, image_conversion, table_sources
-from epsinas.sources.retrieval import PlannedDownload, announcement, known_sources, planned_downloads, retrieve
+from epsinas.sources.retrieval import (
+    PlannedDownload,
+    announcement,
+    is_filled_in,
+    known_sources,
+    missing_files,
+    planned_downloads,
+    retrieve,
+)
 from tests.conftest import MIRROR
 from tests.datasets.test_official_images import pixels, write_cifar10, write_imagenet16
 
@@ -120,9 +128,54 @@ def test_an_expected_sha256_is_compared(tmp_path, mirror):
 
 
 def test_a_file_without_official_source_is_named(tmp_path):
-    message = refusal(retrieve, "nas-bench-201.published-scores.parquet", tmp_path / "t", None, tmp_path)
-    assert message.startswith("nas-bench-201.published-scores.parquet: no official source to download; ")
+    message = refusal(retrieve, "chain.performance.parquet", tmp_path / "t", None, tmp_path)
+    assert message.startswith("chain.performance.parquet: no official source to download; ")
     assert "cifar10.npz" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "mirror", "filled_in"),
+    [
+        ("nas-bench-201.published-scores.parquet", "folder", True),
+        ("nas-bench-201.published-scores.parquet", None, True),
+        ("nas-bench-201.training-cost.parquet", "folder", True),
+        ("nas-bench-201.training-cost.parquet", None, False),  # the official files have it
+        ("nas-bench-201.performance.parquet", "folder", False),
+        ("tiny.published-scores.parquet", "folder", False),
+        ("nas-bench-201.published-scores.parquet", "package", False),
+    ],
+)
+def test_what_belongs_to_a_benchmarks_numbers_is_filled_in(tmp_path, name, mirror, filled_in):
+    mirror = tmp_path if mirror == "folder" else mirror
+    assert is_filled_in(name, mirror) == filled_in
+    if filled_in:
+        assert planned_downloads([name], mirror, tmp_path) == []
+        found = retrieve(name, tmp_path / "results" / name, mirror, tmp_path)
+        assert (found.via, found.source, found.licence) == ("package", *packaged.origin(name))
+
+
+def test_which_files_a_mirror_misses(mirror):
+    names = ["tiny.npz", "ptb/train.txt", "zipf/train.txt", "nas-bench-201.training-cost.parquet", "cifar10.npz"]
+    assert missing_files(names, mirror) == ["cifar10.npz"]
+    for other in (None, "package"):
+        assert missing_files(names, other) == []
+
+
+def test_the_mirrors_own_file_is_taken_before_the_packages(tmp_path, mirror):
+    shutil.copyfile(mirror / "tiny.training-cost.parquet", mirror / "nas-bench-201.training-cost.parquet")
+    found = retrieve("nas-bench-201.training-cost.parquet", tmp_path / "cost.parquet", mirror, tmp_path)
+    assert found.via == "mirror"
+
+
+def test_what_the_benchmarks_files_hold_is_known():
+    holdings = {name: source.holdings for name, source in known_sources().items() if source.holdings}
+    assert {name.rpartition(".")[0].rpartition(".")[0] for name in holdings} == {
+        "nas-bench-101",
+        "nas-bench-201",
+        "nas-bench-nlp",
+    }
+    assert Trained("cifar100", "valid", 200) in holdings["nas-bench-201.performance.parquet"].performance
+    assert holdings["nas-bench-101.performance.parquet"].networks == 423_624
 
 
 def official(name: str, content: bytes, address: str) -> RawFile:
@@ -303,12 +356,14 @@ def test_what_comes_is_announced(tmp_path):
         PlannedDownload("large.pth", 5_050_000_000, "MIT", "https://a"),
         PlannedDownload("small.zip", 879_000, None, "https://b"),
         PlannedDownload("other.zip", None, None, "https://c"),
+        *(PlannedDownload(f"batch_{number}", 1_000_000, "CC0", "https://d") for number in (1, 2, 3)),
     ]
     assert announcement(downloads, "cache") == (
-        "3 official files will be downloaded into cache, 5.05 GB and what is of unknown size:\n"
+        "6 official files will be downloaded into cache, 5.05 GB and what is of unknown size:\n"
         "  large.pth: 5.05 GB, MIT, https://a\n"
         "  small.zip: 879 kB, no licence stated, https://b\n"
-        "  other.zip: size unknown, no licence stated, https://c"
+        "  other.zip: size unknown, no licence stated, https://c\n"
+        "  batch_1 to batch_3 (3 files): 3 MB, CC0, https://d"
     )
     assert announcement([], "cache") == ""
 

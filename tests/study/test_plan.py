@@ -129,7 +129,7 @@ def test_sequences_have_their_own_inputs():
     planned = plan("nas-bench-nlp")
     (first, *_) = planned.whole_runs("nas-bench-nlp")
     assert first.inputs == "uniform_positive_1"
-    assert planned.source("nas-bench-nlp", "ptb") == "results/s/data/ptb/train.txt"
+    assert planned.source("nas-bench-nlp", "ptb") == ["results/s/data/ptb/train.txt"]
     assert set(planned.job(first)["section"]) == {"skeleton", "zeros", "batch_size", "steps", "embedding"}
 
 

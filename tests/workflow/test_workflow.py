@@ -20,6 +20,12 @@ from tests.conftest import PROJECT
 from tests.workflow.running import copy_workflow, run, start
 
 DATASETS = ["cifar10", "toy"]
+TRAINING = {
+    "dataset": "toy",
+    "split": {"valid": 0.2, "test": 0.3},
+    "schedule": {"epochs": 200, "batch_size": 32, "learning_rate": 0.1},
+    "seeds": [0],
+}
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +165,14 @@ def test_killed_run_goes_on_from_the_finished_chunks(checkout, mirror):
         ({"section": {"batch_size": 1}}, "config: nas-bench-201.batch_size: 1 is less than the minimum of 2"),
         ({"section": {"weights": [1.0, 1.0]}}, "weights: found 1.0 1.0, equal weights; expected LOW < HIGH"),
         ({"section": {"weights": [-1.0, 1.0]}}, "config: nas-bench-201.weights"),
+        (
+            {"section": {"datasets": ["toy"]}, "train": TRAINING | {"images": "my-tyos.npz"}},
+            "config: train.images: found no file my-tyos.npz, expected an npz with images and labels",
+        ),
+        (
+            {"section": {"performance": {"split": "test", "epochs": 7}}},
+            "config: nas-bench-201.performance: found no test performance after 7 epochs on cifar10, toy in the mirror",
+        ),
     ],
 )
 def test_mistakes_in_the_configuration_are_one_line(checkout, mirror, changes, message):
@@ -176,7 +190,7 @@ def test_a_crash_is_in_the_log(checkout, mirror, tmp_path, monkeypatch):
         "import epsinas.files.whole as whole\n\n\ndef fail(*_):\n    raise RuntimeError('out of the blue')\n\n\n"
         "whole.digest = whole.sha256 = fail\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(broken))
+    monkeypatch.setenv("PYTHONPATH", str(broken), prepend=os.pathsep)
     code, _ = run(checkout, study(mirror), "results/toy/data/toy.npz")
     assert code != 0
     (log,) = (checkout / "results" / "toy" / "logs" / "retrieve").rglob("*.log")
@@ -200,6 +214,15 @@ def test_a_run_that_is_complete_does_nothing_whatever_the_command(checkout, mirr
     assert code == 0
     assert "Nothing to be done" in output
     assert (checkout / "results" / "toy" / "provenance.json").read_text() == before
+
+
+def test_what_the_mirror_lacks_is_said_once(checkout, mirror):
+    code, output = run(checkout, study(mirror), "results/toy/data/toy.npz", "results/toy/data/cifar10.npz")
+    assert code == 0, output
+    said = [line for line in output.splitlines() if line.startswith("epsinas: ")]
+    assert said == [
+        f"epsinas: nas-bench-201: 20 networks in the mirror {mirror}, where the study names 15,625: these are taken"
+    ]
 
 
 def test_missing_file_in_the_mirror(checkout, mirror, tmp_path):

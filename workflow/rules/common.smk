@@ -8,14 +8,19 @@ from snakemake.exceptions import WorkflowError
 from epsinas.errors import InputError
 from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
+from epsinas.study.data import describe_files, settle
 from epsinas.study.page import PAGES
 from epsinas.study.plan import WILDCARDS, Plan, Run
 
 try:
-    STUDY = read_study(config)
+    STUDY, NEWS = settle(read_study(config))
+    # Said once, not by every job that reads this file again.
+    NEWS = [*NEWS, *describe_files(STUDY)] if workflow.is_main_process else []
 except InputError as error:
     raise WorkflowError(str(error))
 config.update(STUDY.config)
+for line in NEWS:
+    print(f"epsinas: {line}", file=sys.stderr)
 
 PLAN = Plan(STUDY)
 RESULTS = PLAN.results

@@ -16,6 +16,7 @@ rule make_table:
         ENVIRONMENT
     resources:
         mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
+        runtime=120,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
     script:
@@ -49,6 +50,7 @@ rule make_figure:
         ENVIRONMENT
     resources:
         mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
+        runtime=120,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
     script:

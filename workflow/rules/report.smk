@@ -1,9 +1,17 @@
 # What the run used, and how it compares with the paper.
 
+
+localrules:
+    write_ledger,
+    count_verdicts,
+    write_provenance,
+
+
 PAGES_MADE = [
     *(PLAN.table(page) for page in TABLES),
     *(path for page in FIGURES for path in PLAN.drawn(page)),
 ]
+
 COMPARED = [page for page in TABLES if page.cells] if config["ledger"] else []
 
 

@@ -1,6 +1,12 @@
 # Input files, from a mirror or from their official addresses.
 
 
+# Compute nodes often have no way to the network.
+localrules:
+    retrieve,
+    sample_networks,
+
+
 rule retrieve:
     output:
         file=f"{RESULTS}/data/{{file}}",
@@ -9,9 +15,15 @@ rule retrieve:
         f"{LOGS}/retrieve/{{file}}.log",
     benchmark:
         f"{TIMES}/retrieve/{{file}}.tsv"
+    # First of all, so that what is missing is known before anything is computed.
+    priority: 1
     retries: 0
     conda:
         ENVIRONMENT
+    resources:
+        # Of the largest official file, NAS-Bench-201's, 5 GB.
+        mem_mb=2500,
+        runtime=240,
     params:
         mirror=config["mirror"],
         cache=config["cache"],

@@ -17,6 +17,9 @@ rule describe_networks:
         f"{TIMES}/describe_networks/{{space}}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        # Two milliseconds a network.
+        runtime=120,
     params:
         skeleton=lambda wildcards: STUDY.sections[wildcards.space]["skeleton"],
         sources=lambda wildcards: {
@@ -82,6 +85,9 @@ rule gather_scores:
         f"{TIMES}/gather_scores/{Run.PATTERN}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        # Ten draws of 423,624 networks.
+        mem_mb=3000,
     params:
         metric=lambda wildcards: PLAN.job(Run.of(wildcards))["metric"],
         stand_in=lambda wildcards: PLAN.stand_in(Run.of(wildcards)),

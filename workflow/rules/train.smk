@@ -5,6 +5,11 @@ if STUDY.train:
     TRAINED = f"{RESULTS}/data/{TRAIN['space']}"
     IMAGES = f"{RESULTS}/data/{TRAIN['dataset']}.npz"
 
+    localrules:
+        choose_networks,
+        check_images,
+        gather_training,
+
     ruleorder: choose_networks > gather_training > retrieve
 
     rule choose_networks:

@@ -5,8 +5,10 @@ described: the file, the column or array, the row (counted from 0), what was fou
 Writers check in the same way, then write beside the file and rename, so that no partial file is left behind.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -191,6 +193,40 @@ def read_table(path: str | Path, schema: TableSchema) -> pd.DataFrame:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
     return _conform(table, schema, path)
+
+
+def count_rows(path: str | Path) -> int:
+    """Return how many rows a Parquet table has, of which nothing else is read.
+
+    Raises:
+        InputError: there is no such file, or it is no Parquet file.
+    """
+    return _opened(path).metadata.num_rows
+
+
+def distinct_rows(path: str | Path, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return every combination of values that some columns of a Parquet table have, in the order of appearance.
+
+    Raises:
+        InputError: there is no such file, it is no Parquet file, or a column is missing.
+    """
+    file = _opened(path)
+    for name in columns:
+        if name not in file.schema_arrow.names:
+            raise InputError(f"{path}: column {name} is missing; found {_listed(file.schema_arrow.names)}")
+    try:
+        table = file.read(columns=list(columns))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
+    combinations = table.group_by(list(columns), use_threads=False).aggregate([]).select(list(columns))
+    return [tuple(row.values()) for row in combinations.to_pylist()]
+
+
+def _opened(path: str | Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(existing(path))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, schema: TableSchema) -> None:

@@ -46,6 +46,27 @@ class Conversion:
     made: str = ""
 
 
+class Trained(NamedTuple):
+    """What a performance is of: the data set, the split and the epochs of training."""
+
+    dataset: str
+    split: str
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the tables of a benchmark hold, known without reading them.
+
+    Attributes:
+        networks: how many there are.
+        performance: what they were trained and measured on.
+    """
+
+    networks: int
+    performance: tuple[Trained, ...]
+
+
 @dataclass(frozen=True)
 class Source:
     """How to make one of the pipeline's files.
@@ -54,11 +75,13 @@ class Source:
         name: of the file, as in the pipeline's schemas.
         conversions: the ways to make it, the first one preferred.
         licence: of the official files; None where none is stated.
+        holdings: of the benchmark that the file is a table of; None for images and texts.
     """
 
     name: str
     conversions: tuple[Conversion, ...]
     licence: str | None = None
+    holdings: Holdings | None = None
 
 
 @dataclass(frozen=True)

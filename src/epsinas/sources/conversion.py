@@ -12,7 +12,7 @@ import pandas as pd
 
 from epsinas.files.images import Images, write_images
 from epsinas.files.tables import write_architectures, write_performance, write_training_cost
-from epsinas.sources.base import BenchmarkTables, Conversion, RawFile, Source
+from epsinas.sources.base import BenchmarkTables, Conversion, Holdings, RawFile, Source
 from epsinas.sources.checksums import recorded_digests
 from epsinas.sources.pickles import out_of_memory
 from epsinas.sources.progress import Progress
@@ -33,6 +33,7 @@ def table_sources(
     version: int,
     kinds: Sequence[str],
     licence: str | None,
+    holdings: Holdings | None = None,
 ) -> tuple[Source, ...]:
     """Return the sources of a benchmark's tables.
 
@@ -45,6 +46,7 @@ def table_sources(
         version: of the readers; raised whenever they give other tables of the same files.
         kinds: fields of `BenchmarkTables`.
         licence: of the official files.
+        holdings: what the tables hold.
     """
     readers = tuple(readers)
 
@@ -59,6 +61,7 @@ def table_sources(
             f"{benchmark}.{kind.replace('_', '-')}.parquet",
             tuple(conversion(raw, read, kind) for raw, read in readers),
             licence,
+            holdings,
         )
         for kind in kinds
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError, one_line
-from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import architecture_table, table_sources
 from epsinas.sources.progress import Progress, silent
 from epsinas.spaces import NasBench101
@@ -193,5 +193,6 @@ BENCHMARK = OfficialBenchmark(
         VERSION,
         ("architectures", "performance"),
         "Apache-2.0",
+        Holdings(423_624, (Trained("cifar10", "valid", 108), Trained("cifar10", "test", 108))),
     ),
 )

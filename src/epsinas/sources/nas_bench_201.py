@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError, one_line
-from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import architecture_table, table_sources
 from epsinas.sources.pickles import load
 from epsinas.sources.progress import Progress, silent
@@ -233,5 +233,6 @@ BENCHMARK = OfficialBenchmark(
         VERSION,
         ("architectures", "performance", "training_cost"),
         "MIT",
+        Holdings(15_625, tuple(Trained(dataset, split, epochs) for dataset, split, *_ in _SETS for epochs in _EPOCHS)),
     ),
 )

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from epsinas.errors import InputError, one_line
-from epsinas.sources.base import BenchmarkTables, OfficialBenchmark, RawFile
+from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import table_sources
 from epsinas.sources.progress import Progress, silent
 from epsinas.spaces.nas_bench_nlp import NasBenchNLP
@@ -241,5 +241,6 @@ BENCHMARK = OfficialBenchmark(
         VERSION,
         ("architectures", "performance"),
         None,
+        Holdings(14_322, tuple(Trained(corpus, split, 50) for corpus in ("ptb", "wikitext-2") for split in _SPLITS)),
     ),
 )

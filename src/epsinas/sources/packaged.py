@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import yaml
 
 from epsinas.errors import InputError
 from epsinas.files.tables import write_architectures, write_performance, write_published_scores, write_training_cost
+from epsinas.sources.base import Holdings, Trained
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP
 
 _DATA = files("epsinas") / "data"
@@ -181,6 +183,21 @@ def origin(name: str) -> Origin:
     used = dict.fromkeys(facts["origin"] for facts in _columns(space, kind).values())
     origins = [_RECORD["origins"][one] for one in used]
     return Origin(*("; ".join(dict.fromkeys(one[field] for one in origins)) for field in Origin._fields))
+
+
+def holdings(space: str) -> Holdings | None:
+    """Say what the package has of a benchmark, without reading it; None where it has no accuracies of the space.
+
+    Example:
+        >>> holdings("nas-bench-nlp").networks
+        344
+    """
+    if f"{space}.performance.parquet" not in FILES:
+        return None
+    with (_DATA / f"{space}.parquet").open("rb") as content:
+        networks = pq.read_metadata(content).num_rows
+    trained = (Trained(*(facts[key] for key in Trained._fields)) for facts in _columns(space, "performance").values())
+    return Holdings(networks, tuple(dict.fromkeys(trained)))
 
 
 def _columns(space: str, kind: str) -> dict[str, dict[str, Any]]:

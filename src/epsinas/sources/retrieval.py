@@ -7,6 +7,7 @@ is already in the cache is not downloaded again, so one that a server will not h
 import importlib
 import shutil
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from epsinas.sources import packaged
 from epsinas.sources.base import BENCHMARKS, Conversion, Provenance, Source
 from epsinas.sources.checksums import recorded_address, recorded_digests
 from epsinas.sources.download import UnavailableError, fetch
-from epsinas.sources.progress import Progress, silent
+from epsinas.sources.progress import Progress, bytes_in_words, silent
 
 PACKAGE = "package"
 """In place of a mirror: the published accuracies inside the package."""
@@ -32,6 +33,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".npz": read_images,
     ".txt": lambda path: sum(1 for _ in sentences(path)),
 }
+_FILLED_IN = (".training-cost.parquet", ".published-scores.parquet")
 
 
 class PlannedDownload(NamedTuple):
@@ -65,8 +67,8 @@ def retrieve(
 
     With a `mirror`, the folder's file of this name is checked against its schema and copied; without one, the
     official files are downloaded into `cache` and converted; the mirror "package" stands for the published accuracies
-    inside the package. Files that the package makes by itself are made with or without a mirror. `destination` is
-    written whole or not at all.
+    inside the package. Files that the package makes by itself are made with or without a mirror, and what
+    `is_filled_in` names is taken from the package. `destination` is written whole or not at all.
 
     Args:
         name: of the file.
@@ -91,6 +93,29 @@ def retrieve(
     return Provenance(name=name, sha256=found, bytes=size, **facts)
 
 
+def is_filled_in(name: str, mirror: str | Path | None) -> bool:
+    """Say whether the package fills in a file that neither a mirror nor an official source has.
+
+    It does for what belongs to a benchmark's own numbers of its networks, training times and others' scores, but not
+    for architectures and accuracies, which belong together.
+    """
+    if name not in packaged.FILES or not name.endswith(_FILLED_IN) or str(mirror) == PACKAGE:
+        return False
+    return not Path(mirror, name).is_file() if mirror else name not in known_sources()
+
+
+def missing_files(names: Iterable[str], mirror: str | Path | None) -> list[str]:
+    """Return which files `retrieve` would miss in the folder `mirror`; none where it is no folder."""
+    if mirror is None or not Path(mirror).is_dir():
+        return []
+    made = {name for name, source in known_sources().items() if not source.conversions[0].raw}
+    return [
+        name
+        for name in names
+        if name not in made and not is_filled_in(name, mirror) and not Path(mirror, name).is_file()
+    ]
+
+
 def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: str | Path) -> list[PlannedDownload]:
     """Say what `retrieve` would download, before anything is.
 
@@ -109,6 +134,8 @@ def planned_downloads(names: Iterable[str], mirror: str | Path | None, cache: st
         return []
     planned = {}
     for name in names:
+        if is_filled_in(name, mirror):
+            continue
         source = _source(name)
         for raw in _chosen(source, Path(cache)).raw:
             if not (Path(cache) / raw.name).exists():
@@ -127,19 +154,15 @@ def announcement(planned: Iterable[PlannedDownload], cache: str | Path) -> str:
         return ""
     known = sum(download.bytes or 0 for download in planned)
     more = " and what is of unknown size" if any(download.bytes is None for download in planned) else ""
-    lines = [f"{len(planned)} official files will be downloaded into {cache}, {_size(known)}{more}:"]
-    for download in planned:
-        size = "size unknown" if download.bytes is None else _size(download.bytes)
-        lines.append(f"  {download.file}: {size}, {download.licence or 'no licence stated'}, {download.address}")
+    lines = [f"{len(planned)} official files will be downloaded into {cache}, {bytes_in_words(known)}{more}:"]
+    # Files of one folder are said together.
+    for (licence, address), group in groupby(planned, lambda download: (download.licence, download.address)):
+        files = list(group)
+        names = files[0].file if len(files) == 1 else f"{files[0].file} to {files[-1].file} ({len(files)} files)"
+        unknown = any(download.bytes is None for download in files)
+        size = "size unknown" if unknown else bytes_in_words(sum(download.bytes or 0 for download in files))
+        lines.append(f"  {names}: {size}, {licence or 'no licence stated'}, {address}")
     return "\n".join(lines)
-
-
-def _size(size: int) -> str:
-    """Print a number of bytes: 5.05 GB, 879 kB."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size / 1e3:.3g} kB"
 
 
 def take(path: str | Path, destination: str | Path) -> Provenance:
@@ -161,7 +184,7 @@ def _origin(
 ) -> tuple[Callable[[Path], object], dict[str, Any]]:
     """Return what writes the file, and the facts for its provenance."""
     inside = str(mirror) == PACKAGE
-    if inside and name in packaged.FILES:
+    if is_filled_in(name, mirror) or (inside and name in packaged.FILES):
         return _from_package(name)
     own = known_sources().get(name)
     if own and not own.conversions[0].raw and (inside or not (mirror and Path(mirror, name).is_file())):

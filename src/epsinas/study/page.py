@@ -70,7 +70,7 @@ class Page:
     with_draws: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     admits: Callable[[type[Space]], bool] = field(default=lambda space: True)
-    memory: int = 2000
+    memory: int = 4000
 
 
 PAGES: Registry[Page] = Registry("page", "epsinas.pages", "PAGE")
