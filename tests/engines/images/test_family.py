@@ -41,7 +41,7 @@ def test_mistakes(images):
 def test_shape_of_a_data_set(images):
     assert FAMILY.data_shape("a", images) == (3, 8, 8)
     assert FAMILY.data_shape("ImageNet16-120", None) == (3, 16, 16)
-    with pytest.raises(InputError, match="a: found no images, expected a.npz, since the shape is not known"):
+    with pytest.raises(InputError, match=r"a: found no images, expected a\.npz, since the shape is not known"):
         FAMILY.data_shape("a", None)
     assert FAMILY.datasets({"datasets": ["a", "b"]}) == ["a", "b"]
 
