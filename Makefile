@@ -3,16 +3,17 @@
 #   make                     every table and figure of the paper, offline, on the published accuracies in the package
 #   make official            the paper at full size, on official files, which are downloaded; also called make paper
 #   make official MIRROR=DIR the same on the files of a folder
+#   make check              compare results/paper with the committed results/reference, and print what moved
 #   make test | lint | benchmark | setup
 
 PYTHON ?= python3
-CORES ?= $(shell nproc)
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 MIRROR ?=
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: default official paper setup test lint benchmark
+.PHONY: default official paper check reference setup test lint benchmark
 
 default: setup
 	$(SNAKEMAKE)
@@ -21,6 +22,16 @@ official: setup
 	$(SNAKEMAKE) --configfile workflow/studies/official.yaml $(if $(MIRROR),--config mirror="$(MIRROR)")
 
 paper: official
+
+check: setup
+	$(BIN)/python -m epsinas.study.reference results/paper results/reference
+
+# The small tables, the ledger and the figures of the default study, to be committed.
+reference: setup
+	mkdir -p results/reference/tables figures/reference
+	cp $(filter-out %.draws.csv,$(wildcard results/paper/tables/*.csv)) results/reference/tables/
+	cp results/paper/ledger.csv results/paper/ledger-summary.csv results/paper/provenance.json results/reference/
+	cp figures/paper/*.svg figures/reference/
 
 setup: .venv/complete
 

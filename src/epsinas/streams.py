@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def stream(seed: int, purpose: str, *keys: int | str) -> np.random.Generator:
     """Return a generator at the beginning of a stream.
 
-    Streams of different seeds, purposes or keys are independent. (NumPy takes a seed and the list of that seed and 0 for
-    the same.)
+    Streams of different seeds, purposes or keys are independent. (NumPy takes a seed and the list of that seed and 0
+    for the same.)
 
     Args:
         seed: of the study, 0 or more.

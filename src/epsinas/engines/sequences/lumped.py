@@ -14,8 +14,9 @@ three float64 numbers: a constant, what a time step adds to it, and what a seque
 fixed point of the cell for the mean input, to which its states tend; the second comes from running the cell once on
 the mean input; the third is what is left. Every operation computes the parts of its output from those of its inputs
 without cancellation. To round a constant shifts values by the same 1e-16 everywhere, which normalisation takes out
-again, so the other parts keep their digits however small they are. Unlike that of convolutional networks, `extended`
-has the range of float64: states that grow beyond 1e308 have no score.
+again, so the other parts keep their digits however small they are. (Of a state that has no fixed point but drifts
+slowly, the drift is known to a rounding of the state.) Unlike that of convolutional networks, `extended` has the range
+of float64: states that grow beyond 1e308 have no score.
 """
 
 import hashlib
