@@ -5,33 +5,29 @@ measurements of one run is what to compare.
 """
 
 import argparse
-import os
 import time
 
 import numpy as np
 from tqdm import tqdm
 
 from epsinas import score_architectures, space
+from epsinas.cli import usable_cores
 from epsinas.engines.images.batches import image_batch, read_batch
 from epsinas.engines.sequences.batches import BATCH, STEPS, TokenBatch, embedding
-
-WEIGHTS = {"nas-bench-201": (1e-7, 1.0), "nas-bench-101": (1e-4, 10.0), "nas-bench-nlp": (1e-5, 1e-3)}
-"""Of the paper, by space."""
-
 
 def seconds(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, **options: object) -> float:
     """Return the wall time of scoring, in seconds for each network."""
     with tqdm(total=len(architectures), unit="network", desc=str(options.get("engine", name)), leave=False) as bar:
         start = time.perf_counter()
-        score_architectures(space(name), architectures, batch, WEIGHTS[name], progress=bar.update, **options)
+        score_architectures(space(name), architectures, batch, progress=bar.update, **options)
         return (time.perf_counter() - start) / len(architectures)
 
 
 def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, referred: int, compared: int) -> None:
     """Print a table: full-width on the first `referred` networks, lumped on the first `compared`, and on all."""
-    jobs = len(os.sched_getaffinity(0))
+    jobs = usable_cores()
     seconds(name, architectures[:8], batch)  # compiles the kernels
-    print(f"\n{name}, weights {WEIGHTS[name]}:\n")
+    print(f"\n{name}, weights {space(name).weights}:\n")
     print("| engine | precision | networks | cores | ms per network | full-width / this |")
     print("|---|---|---:|---:|---:|---:|")
     full = seconds(name, architectures[:referred], batch, engine="full-width")
@@ -46,7 +42,7 @@ def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch,
 
 def grow(architectures: list[str], batch: np.ndarray) -> None:
     """Print how the time of NAS-Bench-201 grows with the batch and with the number of networks."""
-    jobs, count = len(os.sched_getaffinity(0)), len(architectures)
+    jobs, count = usable_cores(), len(architectures)
     print("\n| images | ms per network | | networks | ms per network |\n|---:|---:|---|---:|---:|")
     sizes, counts = (16, 64, 256, 1024), (count // 64, count // 16, count // 4, count)
     for size, some in zip(sizes, counts, strict=True):
