@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from epsinas.errors import InputError
 
@@ -39,6 +38,8 @@ def prediction_interval(
     count = len(known)
     if count < 2:
         return float("nan"), float("nan")
+    from scipy import stats
+
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * known.std(ddof=1) * np.sqrt(1 + 1 / count))
     return max(float(known.mean()) - half, bounds[0]), min(float(known.mean()) + half, bounds[1])
 
@@ -118,5 +119,7 @@ def share_interval(count: int, total: int, confidence: float = 0.95) -> tuple[fl
     """
     if total < 1:
         return float("nan"), float("nan")
+    from scipy import stats
+
     interval = stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)

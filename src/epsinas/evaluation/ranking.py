@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from epsinas.errors import InputError
 
@@ -200,10 +199,14 @@ def _best(performance: NDArray[np.float64], percent: float, higher_is_better: bo
 
 
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    from scipy import stats  # takes most of a second, which few who import this need
+
     return np.nan if _uncorrelatable(x, y) else float(stats.spearmanr(x, y).statistic)
 
 
 def _kendall(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    from scipy import stats
+
     return np.nan if _uncorrelatable(x, y) else float(stats.kendalltau(x, y).statistic)
 
 
