@@ -168,6 +168,15 @@ def test_table_6_counts_are_exact():
     assert tiny["note"].iloc[1].startswith("the median score, 1.5e-07, is within 100 roundings of single precision")
 
 
+def test_counts_over_other_networks_than_the_papers_are_not_compared():
+    row = {"space": "nas-bench-201", "dataset": "cifar10", "precision": "single", "networks": 300, "archs": 170}
+    row |= {"weight_low": 1e-7, "weight_high": 1.0, "median_score": 0.4} | six([0.87, 0.59, 0.70, 0.43, 65.88, 45.0])
+    found = entries({"table6": pd.DataFrame([row])}, 6, "CIFAR-10", "1e-07,1")
+    assert found.loc[["archs", "top64_top5"], "verdict"].tolist() == ["not run", "not run"]
+    assert found.loc["archs", "note"] == "a count among 5,000 networks; the run has 300"
+    assert found.loc["spearman_global", "verdict"] == "reproduced"
+
+
 def test_table_8():
     row = {"space": "nas-bench-201", "dataset": "cifar10", "networks": 100}
     row |= {"automatic_low": 1e-3, "automatic_high": 1.0}
@@ -202,6 +211,7 @@ def test_table_9_on_a_sample():
 
 def test_table_11():
     row = {"dataset": "cifar10", "inputs": "random_uniform_positive", "precision": "single", "space": "nas-bench-201"}
+    row |= {"networks": 5000}
     row |= six([0.61, 0.17, 0.43, 0.16, 16.22, 3.0])
     found = entries({"table11": pd.DataFrame([row])}, 11, "CIFAR-10", "Random uniform (+)")
     assert found["verdict"].tolist() == [*["reproduced"] * 5, "differs"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from epsinas.engines.images.batches import DETERMINISTIC, SYNTHETIC
-from epsinas.paper.cells import Cell, identity_of, published_precision, six_cells
+from epsinas.paper.cells import Cell, comparable_counts, identity_of, published_precision, six_cells
 from epsinas.paper.ranking import ablated_datasets, ranking_tables, request_of
 from epsinas.study.page import Page
 from epsinas.study.plan import Plan, Run
@@ -57,7 +57,7 @@ def _cells(table: pd.DataFrame) -> Iterator[Cell]:
         if row["space"] == "nas-bench-201":
             note = "the same for every batch" if row["inputs"] in DETERMINISTIC else ""
             identity = identity_of(row, _PRINTED.get(row["inputs"], row["inputs"]))
-            yield from six_cells(row, identity, note)
+            yield from comparable_counts(six_cells(row, identity, note), row["networks"], 11)
 
 
 PAGE = Page(

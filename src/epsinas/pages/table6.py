@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from epsinas.paper.cells import Cell, identity_of, pair_of, published_precision, rounding_note, six_cells
+from epsinas.paper.cells import (
+    Cell,
+    Row,
+    comparable_counts,
+    identity_of,
+    pair_of,
+    published_precision,
+    rounding_note,
+    six_cells,
+)
 from epsinas.paper.pairs import grid_runs
 from epsinas.paper.ranking import ranking_tables, request_of
 from epsinas.study.page import Page
@@ -13,9 +22,13 @@ from epsinas.study.page import Page
 def _cells(table: pd.DataFrame) -> Iterator[Cell]:
     for row in published_precision(table).to_dict("records"):
         if row["space"] == "nas-bench-201":
-            identity = identity_of(row, pair_of(row))
-            yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
-            yield from six_cells(row, identity, rounding_note(row))
+            yield from comparable_counts(_row_cells(row), row["networks"], 6)
+
+
+def _row_cells(row: Row) -> Iterator[Cell]:
+    identity = identity_of(row, pair_of(row))
+    yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
+    yield from six_cells(row, identity, rounding_note(row))
 
 
 PAGE = Page(
