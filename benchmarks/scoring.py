@@ -15,6 +15,7 @@ from epsinas.cli import usable_cores
 from epsinas.engines.images.batches import image_batch, read_batch
 from epsinas.engines.sequences.batches import BATCH, STEPS, TokenBatch, embedding
 
+
 def seconds(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, **options: object) -> float:
     """Return the wall time of scoring, in seconds for each network."""
     with tqdm(total=len(architectures), unit="network", desc=str(options.get("engine", name)), leave=False) as bar:
