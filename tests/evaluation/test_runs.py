@@ -31,6 +31,7 @@ def test_a_row_for_each_run_and_pair(performance):
             "metric": "epsilon",
             "dataset": "a",
             "inputs": "real",
+            "stand_in": "",
             "batch_size": 8,
             "draw": 0,
             "precision": "single",
@@ -64,7 +65,14 @@ def evaluated(scores, performance, metric=METRIC):
 
 
 def run(draw, scores, dataset="a"):
-    identity = {"inputs": "real", "batch_size": 8, "draw": draw, "precision": "single", "dataset": dataset}
+    identity = {
+        "inputs": "real",
+        "stand_in": "",
+        "batch_size": 8,
+        "draw": draw,
+        "precision": "single",
+        "dataset": dataset,
+    }
     scored = {"space": "any", "metric": "epsilon", "setting": "0.1,1", "score": scores, "error": np.nan}
     return pd.DataFrame({"index": range(6)} | scored | identity)
 

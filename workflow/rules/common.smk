@@ -32,9 +32,7 @@ STAGE = "../scripts/stage.py"
 # Snakemake writes this path into shell commands as it is; that of a clone may have spaces.
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
-os.environ.setdefault(
-    "EPSINAS_COMMAND", " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
-)
+os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
