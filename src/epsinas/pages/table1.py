@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from epsinas.paper.cells import Cell, identity_of, published_precision, six_cells
+from epsinas.paper.cells import LedgerCell, identity_of, published_precision, six_cells
 from epsinas.paper.ranking import ranking_tables, request_of
 from epsinas.study.page import Page
 from epsinas.study.plan import Plan
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     for row in published_precision(table).to_dict("records"):
         if row["space"] == "nas-bench-201":
             yield from six_cells(row, identity_of(row, row["metric"]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from epsinas.engines.images.batches import DETERMINISTIC, SYNTHETIC
-from epsinas.paper.cells import Cell, comparable_counts, identity_of, published_precision, six_cells
+from epsinas.paper.cells import LedgerCell, comparable_counts, identity_of, published_precision, six_cells
 from epsinas.paper.ranking import ablated_datasets, ranking_tables, request_of
 from epsinas.study.page import Page
 from epsinas.study.plan import Plan, Run
@@ -52,7 +52,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     return found
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     for row in published_precision(table).to_dict("records"):
         if row["space"] == "nas-bench-201":
             note = "the same for every batch" if row["inputs"] in DETERMINISTIC else ""

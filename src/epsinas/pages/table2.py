@@ -13,7 +13,7 @@ from epsinas.evaluation.intervals import repeated_mean_interval
 from epsinas.evaluation.performance import guiding_accuracy, performances
 from epsinas.evaluation.selection import select, select_optimal, select_random
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.paper.cells import Cell, Row, stand_in_of
+from epsinas.paper.cells import LedgerCell, Row, stand_in_of
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
@@ -365,7 +365,7 @@ def _on_half(scores: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     return {**scores, **({HALF: scores["cifar10"]} if "cifar10" in scores else {})}
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     measured = [name.removesuffix("_mean") for name in map(str, table) if name.endswith("_mean")]
     for row in table.to_dict("records"):
         identity = {"block": row["block"], "row": row["method"], "stand_in": stand_in_of(row)}
@@ -383,7 +383,7 @@ def _cells(table: pd.DataFrame) -> Iterator[Cell]:
             yield cell | {"column": "cifar10_valid", "note": f"{cell['note']}; {_PRINTED_ELSEWHERE}"}
 
 
-def _accuracy_cell(row: Row, column: str) -> Cell:
+def _accuracy_cell(row: Row, column: str) -> LedgerCell:
     """Return the cell of an accuracy: its mean, and the interval for the mean of as many other runs."""
     mean, deviation = row[f"{column}_mean"], row[f"{column}_sd"]
     note = ABSENT

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from epsinas.paper.cells import (
-    Cell,
+    LedgerCell,
     Row,
     comparable_counts,
     identity_of,
@@ -19,13 +19,13 @@ from epsinas.paper.ranking import ranking_tables, request_of
 from epsinas.study.page import Page
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     for row in published_precision(table).to_dict("records"):
         if row["space"] == "nas-bench-201":
             yield from comparable_counts(_row_cells(row), row["networks"], 6)
 
 
-def _row_cells(row: Row) -> Iterator[Cell]:
+def _row_cells(row: Row) -> Iterator[LedgerCell]:
     identity = identity_of(row, pair_of(row))
     yield identity | {"column": "archs", "reproduced": row["archs"], "note": f"of {row['networks']} networks"}
     yield from six_cells(row, identity, rounding_note(row))

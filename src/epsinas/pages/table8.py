@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.datasets.base import title
-from epsinas.paper.cells import Cell, block_of, identity_of
+from epsinas.paper.cells import LedgerCell, block_of, identity_of
 from epsinas.paper.published import read_published
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import Page, Request
@@ -64,7 +64,7 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     for row in table.to_dict("records"):
         identity = identity_of(row, block_of(row)) | {"block": SPACES[row["space"]].title}
         note = f"the released rule; {row['automatic_archs']:.0f} of {row['networks']} random networks have a score"

@@ -10,7 +10,7 @@ from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import prediction_interval
 from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.evaluation.runs import evaluate_table, sample_intervals
-from epsinas.paper.cells import Cell, identity_of, needs_whole_space, sampled_interval, six_cells
+from epsinas.paper.cells import LedgerCell, identity_of, needs_whole_space, sampled_interval, six_cells
 from epsinas.paper.published import read_published
 from epsinas.paper.ranking import ablated_datasets, request_of
 from epsinas.spaces.base import SPACES
@@ -147,7 +147,7 @@ def nearer(value: float, versions: Mapping[str, float]) -> str:
     return near[0] if len(near) == 1 else "neither"
 
 
-def _cells(table: pd.DataFrame) -> Iterator[Cell]:
+def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     for row in table.to_dict("records"):
         identity = identity_of(row, PRINTED.get(row["initialisation"], row["initialisation"]))
         sampled = row["networks"] < SPACES["nas-bench-201"].size

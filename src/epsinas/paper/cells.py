@@ -14,7 +14,7 @@ from epsinas.paper.published import read_published
 Row = Mapping[Hashable, Any]
 """A row of a table, as `to_dict("records")` gives it."""
 
-Cell = dict[str, Any]
+LedgerCell = dict[str, Any]
 """`block`, `row` and `column` as the record of published numbers has them, and what the run has; see `Page.cells`.
 
 `stand_in` says what stood in the place of the paper's inputs: such a number is never reproduced, it agrees or differs.
@@ -45,7 +45,7 @@ def stand_in_of(row: Row) -> str:
     return found if isinstance(found, str) else ""
 
 
-def identity_of(row: Row, name: str) -> Cell:
+def identity_of(row: Row, name: str) -> LedgerCell:
     """Return where the paper has the numbers of a table's row, which it calls `name`, and what they came from."""
     return {"block": block_of(row), "row": name, "stand_in": stand_in_of(row)}
 
@@ -55,7 +55,7 @@ def pair_of(row: Row) -> str:
     return f"{row['weight_low']:g},{row['weight_high']:g}"
 
 
-def six_cells(row: Row, identity: Cell, note: str = "") -> Iterator[Cell]:
+def six_cells(row: Row, identity: LedgerCell, note: str = "") -> Iterator[LedgerCell]:
     """Yield the cells of the six measures of a table's row."""
     for name in SIX:
         ends = {"interval_low": row[f"{name}_low"], "interval_high": row[f"{name}_high"]}
@@ -85,7 +85,7 @@ def sampled_interval(row: Row, name: str) -> dict[str, float]:
 
 def sampled_cells(
     name: Callable[[Row], str], number: int, note: str = "", on_counts: str = ""
-) -> Callable[[pd.DataFrame], Iterator[Cell]]:
+) -> Callable[[pd.DataFrame], Iterator[LedgerCell]]:
     """Return what gives the cells of a table over a sample of the networks that the paper has.
 
     Intervals are over batches and over networks; counts among networks are compared as shares of those tried.
@@ -97,14 +97,14 @@ def sampled_cells(
         on_counts: on those of counts.
     """
 
-    def cells(table: pd.DataFrame) -> Iterator[Cell]:
+    def cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
         for row in published_precision(table).to_dict("records"):
             yield from _sampled_row(row, identity_of(row, name(row)), number, note, on_counts)
 
     return cells
 
 
-def _sampled_row(row: Row, identity: Cell, number: int, note: str, on_counts: str) -> Iterator[Cell]:
+def _sampled_row(row: Row, identity: LedgerCell, number: int, note: str, on_counts: str) -> Iterator[LedgerCell]:
     networks = int(row["networks"])
     about = f"over {row['archs']:,} of {networks:,} networks; interval over batches and networks"
     limits = rounding_note(row)
@@ -128,7 +128,7 @@ def _sampled_row(row: Row, identity: Cell, number: int, note: str, on_counts: st
         yield cell | {"interval_low": low * tried, "interval_high": high * tried}
 
 
-def comparable_counts(cells: Iterator[Cell], networks: int, number: int) -> Iterator[Cell]:
+def comparable_counts(cells: Iterator[LedgerCell], networks: int, number: int) -> Iterator[LedgerCell]:
     """Leave out of a table's cells the counts among other networks than the paper tried for it."""
     for cell in cells:
         if cell["column"] in ("archs", "top64_top5") and networks != TRIED[number]:
@@ -139,7 +139,7 @@ def comparable_counts(cells: Iterator[Cell], networks: int, number: int) -> Iter
             yield cell
 
 
-def needs_whole_space(cell: Cell) -> Cell:
+def needs_whole_space(cell: LedgerCell) -> LedgerCell:
     """Return a cell that a sample of the networks does not have."""
     return {name: cell[name] for name in ("block", "row", "column")} | {
         "verdict": "not run",
