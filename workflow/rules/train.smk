@@ -7,7 +7,6 @@ if STUDY.train:
 
     localrules:
         choose_networks,
-        check_images,
         gather_training,
 
     ruleorder: choose_networks > gather_training > retrieve
@@ -29,6 +28,9 @@ if STUDY.train:
             STAGE
 
     if TRAIN["images"]:
+
+        localrules:
+            check_images,
 
         ruleorder: check_images > retrieve
 

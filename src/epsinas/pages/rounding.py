@@ -22,7 +22,7 @@ def _request(plan: Plan) -> Request | None:
 
 def _table(results: Results) -> pd.DataFrame:
     tables = []
-    for space in results.request.spaces if results.request else ():
+    for space in results.request.spaces:
         scores = pd.concat([results.scores(run) for run in results.runs if run.space == space])
         tables.append(rounding_table(scores, results.section(space)["precisions"][-1]))
     return pd.concat(tables, ignore_index=True)

@@ -45,7 +45,7 @@ def _request(plan: Plan) -> Request | None:
 
 def _table(results: Results) -> pd.DataFrame:
     tables = []
-    for space in results.request.spaces if results.request else ():
+    for space in results.request.spaces:
         table = seed_agreement(results.performance(space))
         table.insert(0, "space", space)
         tables.append(table)

@@ -1,14 +1,14 @@
 """Table 11: real and synthetic images."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
 from epsinas.engines.images.batches import DETERMINISTIC, SYNTHETIC
 from epsinas.paper.cells import LedgerCell, comparable_counts, identity_of, published_precision, six_cells
-from epsinas.paper.ranking import ablated_datasets, ranking_tables, request_of
+from epsinas.paper.ranking import kind_runs, kinds_option, ranking_tables, request_of
 from epsinas.study.page import Page
-from epsinas.study.plan import Plan, Run
 
 _PRINTED = {
     "real": "Real data",
@@ -18,38 +18,6 @@ _PRINTED = {
     "random_uniform_positive": "Random uniform (+)",
 }
 """How the paper calls the kinds of images."""
-
-_OPTION = {
-    "description": "Table 11, real and synthetic images.",
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "kinds": {
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "items": {"enum": ["real", *SYNTHETIC]},
-            "default": list(_PRINTED),
-        },
-        "networks": {"$ref": "#/$defs/networks"},
-        "datasets": {"$ref": "#/$defs/datasets"},
-    },
-}
-
-
-def _runs(plan: Plan, space: str) -> list[Run]:
-    section = plan.sections[space]
-    options = section.ablation("inputs")
-    if not options:
-        return []
-    found = []
-    for dataset in ablated_datasets(plan, space, options):
-        for kind in options["kinds"]:
-            # Without randomness all batches are the same.
-            draws = 1 if kind in DETERMINISTIC else section["draws"]
-            features = {"dataset": dataset, "inputs": kind, "draws": draws, "metric": "epsilon"}
-            found += plan.runs(space, networks=options["networks"], **features)
-    return found
 
 
 def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
@@ -64,10 +32,12 @@ PAGE = Page(
     name="table11",
     title="Real and synthetic images, NAS-Bench-201",
     number=11,
-    request=lambda plan: request_of(plan, "nas-bench-201", _runs),
+    request=lambda plan: request_of(plan, "nas-bench-201", partial(kind_runs, ablation="inputs")),
     table=ranking_tables,
     with_draws=True,
     cells=_cells,
-    options={"ablations.inputs": _OPTION},
+    options={
+        "ablations.inputs": kinds_option("Table 11, real and synthetic images.", ["real", *SYNTHETIC], list(_PRINTED))
+    },
     admits=lambda space: space.family == "images",
 )

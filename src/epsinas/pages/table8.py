@@ -55,7 +55,7 @@ def _request(plan: Plan) -> Request:
 
 def _table(results: Results) -> pd.DataFrame:
     rows = []
-    for space, dataset in results.request.weights if results.request else ():
+    for space, dataset in results.request.weights:
         used = results.section(space)["weights"]
         chosen = results.chosen_weights(space, dataset)
         row = compare_weights(space, dataset, chosen, None if used == "auto" else used)

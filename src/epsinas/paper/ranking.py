@@ -35,7 +35,7 @@ def request_of(plan: Plan, home: str, runs: Callable[[Plan, str], Sequence[Run]]
 def ranking_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Evaluate the runs of a page: a row for each, and every draw by itself (see `evaluate_draws`)."""
     rng, tables = results.rng(), []
-    for name in results.request.spaces if results.request else ():
+    for name in results.request.spaces:
         runs = [results.evaluated(run) for run in results.runs if run.space == name]
         tables.append(evaluate_draws(runs, results.section(name)["resamples"], rng))
     table, draws = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
@@ -45,3 +45,39 @@ def ranking_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
 def ablated_datasets(plan: Plan, space: str, options: Any) -> list[str]:
     """Return the data sets that an ablation is made on: those that it names, or all."""
     return options["datasets"] or plan.sections[space].datasets
+
+
+def kinds_option(description: str, kinds: Sequence[str], default: Sequence[str]) -> dict[str, Any]:
+    """Return the options of an ablation of kinds of inputs, as a JSON schema."""
+    return {
+        "description": description,
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "kinds": {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"enum": list(kinds)},
+                "default": list(default),
+            },
+            "networks": {"$ref": "#/$defs/networks"},
+            "datasets": {"$ref": "#/$defs/datasets"},
+        },
+    }
+
+
+def kind_runs(plan: Plan, space: str, ablation: str) -> list[Run]:
+    """Return the runs of an ablation of kinds of inputs (see `kinds_option`) on every draw."""
+    section = plan.sections[space]
+    options = section.ablation(ablation)
+    if not options:
+        return []
+    found = []
+    for dataset in ablated_datasets(plan, space, options):
+        for kind in options["kinds"]:
+            # Without randomness all batches are the same.
+            draws = 1 if kind in section.family.deterministic else section["draws"]
+            features = {"dataset": dataset, "inputs": kind, "draws": draws, "metric": "epsilon"}
+            found += plan.runs(space, networks=options["networks"], **features)
+    return found

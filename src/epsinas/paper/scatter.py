@@ -37,7 +37,7 @@ def scatter_figure(results: Results) -> "Figure":
     """Draw the scores of every run against performance: a row of panels for each metric, a group for each space."""
     from epsinas.paper.drawing import draw_scatter
 
-    spaces = results.request.networks if results.request else ()
+    spaces = results.request.networks
     metrics = dict.fromkeys(results.plan.metric(run).title for run in results.runs)
     rows: dict[str, list[dict[str, pd.DataFrame]]] = {metric: [{} for _ in spaces] for metric in metrics}
     labels = {}

@@ -5,7 +5,7 @@ Everything raises `InputError`, naming the file and what in it is not as expecte
 """
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from epsinas.errors import InputError, one_line
 from epsinas.files.images import Images
-from epsinas.sources.pickles import load
+from epsinas.sources.pickles import entry, load
 
 
 def read_cifar(path: Path, names: list[str], labels: str, source: str) -> Images:
@@ -59,7 +59,7 @@ def _members(path: Path, names: list[str]) -> Iterator[tuple[str, Any]]:
 
 def _batch(batch: Any, label_key: str, side: int, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, side, side, 3) and labels (N,) of a batch, whose rows are red, green, blue planes."""
-    data, labels = (_entry(batch, key, where) for key in ("data", label_key))
+    data, labels = (entry(batch, key, where) for key in ("data", label_key))
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (3 * side * side,):
         found = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
         raise InputError(f"{where}: data: found {found}, expected uint8 (N, {3 * side * side})")
@@ -70,12 +70,3 @@ def _batch(batch: Any, label_key: str, side: int, where: str) -> tuple[np.ndarra
     if labels.shape != (len(data),):
         raise InputError(f"{where}: {label_key}: found shape {labels.shape}, expected ({len(data)},)")
     return data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1), labels
-
-
-def _entry(contents: Any, key: str, where: str) -> Any:
-    """Return an entry of what should be a dictionary."""
-    if not isinstance(contents, Mapping):
-        raise InputError(f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}")
-    if key not in contents:
-        raise InputError(f"{where}: key {key} is missing; found {', '.join(map(str, contents)) or 'no keys'}")
-    return contents[key]

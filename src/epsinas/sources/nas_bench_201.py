@@ -6,7 +6,7 @@ one network at a time, and a trial's record goes through the benchmark package's
 
 import bz2
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -17,7 +17,7 @@ import pandas as pd
 from epsinas.errors import InputError, one_line
 from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import architecture_table, table_sources
-from epsinas.sources.pickles import load
+from epsinas.sources.pickles import entry, load
 from epsinas.sources.progress import Progress, silent
 
 VERSION = 2
@@ -65,8 +65,8 @@ def read_nas_bench_201(path: str | Path, progress: Progress = silent) -> Benchma
     path = Path(path)
     results = _Results(path.name)
     contents = read_entries(path, "arch2infos", results.add, progress)
-    names = _entry(contents, "meta_archs", path.name)
-    entries = _entry(contents, "arch2infos", path.name)
+    names = entry(contents, "meta_archs", path.name)
+    entries = entry(contents, "arch2infos", path.name)
     if not isinstance(entries, dict):
         raise InputError(f"{path.name}: arch2infos: found {type(entries).__name__}, expected a dictionary of networks")
     for index, record in entries.items():  # what is left has no numbers
@@ -94,7 +94,7 @@ def read_nats_bench(path: str | Path, progress: Progress = silent) -> BenchmarkT
         for name, content in _members(path):
             where = f"{path.name}/{name}"
             if name == "meta":
-                names = _entry(content, "meta_archs", where)
+                names = entry(content, "meta_archs", where)
             else:
                 results.add(int(name), content)
                 advance(1)
@@ -192,15 +192,6 @@ def _performance(rows: list[tuple]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["index", "dataset", "split", "epochs", "seed", "accuracy"])
     frame = frame.astype({"index": "int32", "epochs": "int16", "seed": "Int8"})
     return frame.sort_values(order, na_position="first", ignore_index=True)
-
-
-def _entry(contents: Any, key: str, where: str) -> Any:
-    """Return an entry of what should be a dictionary."""
-    if not isinstance(contents, Mapping):
-        raise InputError(f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}")
-    if key not in contents:
-        raise InputError(f"{where}: key {key} is missing; found {', '.join(map(str, contents)) or 'no keys'}")
-    return contents[key]
 
 
 def _missing(error: Exception) -> str:

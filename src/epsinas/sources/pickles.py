@@ -7,6 +7,7 @@ dictionaries, lists, text, numbers and NumPy arrays, so nothing else is admitted
 import _codecs
 import pickle
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,3 +91,12 @@ def load(source: str | Path | BinaryIO, *, encoding: str = "latin1", name: str |
 def out_of_memory(name: str) -> InputError:
     """Return what is said where memory ends while a file is read, which is not the file's fault."""
     return InputError(f"{name}: the machine's memory ended while it was read; free some, or ask for more")
+
+
+def entry(contents: Any, key: str, where: str) -> Any:
+    """Return an entry of what should be a dictionary."""
+    if not isinstance(contents, Mapping):
+        raise InputError(f"{where}: found {type(contents).__name__}, expected a dictionary with the key {key}")
+    if key not in contents:
+        raise InputError(f"{where}: key {key} is missing; found {', '.join(map(str, contents)) or 'no keys'}")
+    return contents[key]

@@ -18,7 +18,7 @@ from epsinas.files.tables import (
 from epsinas.streams import stream
 from epsinas.study.config import Section
 from epsinas.study.networks import first_draw
-from epsinas.study.page import Page
+from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan, Run
 
 
@@ -32,12 +32,12 @@ class Results:
 
     def __init__(self, plan: Plan, page: Page):
         self.plan, self.page = plan, page
-        self.request = page.request(plan)
+        self.request = page.request(plan) or Request()
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """The runs that the page requested."""
-        return self.request.runs if self.request else ()
+        return self.request.runs
 
     @property
     def seed(self) -> int:
