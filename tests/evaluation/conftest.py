@@ -31,3 +31,13 @@ def nas_bench_201(mirror: Path) -> dict[str, np.ndarray]:
         "cost": cost.reindex(everything).to_numpy(),
         "operations": np.array([[names.index(a or b) for a, b in row] for row in operations]),
     }
+
+
+@pytest.fixture
+def performance() -> pd.DataFrame:
+    """Two data sets of six networks: one with the mean over seeds and one seed, one with two seeds."""
+    rows = [(i, "a", "test", 200, pd.NA, 50.0 + i) for i in range(6)]
+    rows += [(i, "a", "test", 200, 1, 0.0) for i in range(6)]  # one seed of those that the mean is over
+    rows += [(i, "b", "test", 200, seed, 10.0 * i + seed) for i in range(6) for seed in (0, 2)]
+    table = pd.DataFrame(rows, columns=["index", "dataset", "split", "epochs", "seed", "accuracy"])
+    return table.astype({"seed": "Int8"})

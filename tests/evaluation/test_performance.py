@@ -4,15 +4,7 @@ import pytest
 
 from epsinas import InputError
 from epsinas.evaluation.performance import guiding_accuracy, performance_label, performance_of, performances
-
-
-@pytest.fixture
-def performance():
-    rows = [(i, "a", "test", 200, pd.NA, 50.0 + i) for i in range(6)]
-    rows += [(i, "a", "test", 200, 1, 0.0) for i in range(6)]  # one seed of those that the mean is over
-    rows += [(i, "b", "test", 200, seed, 10.0 * i + seed) for i in range(6) for seed in (0, 2)]
-    table = pd.DataFrame(rows, columns=["index", "dataset", "split", "epochs", "seed", "accuracy"])
-    return table.astype({"seed": "Int8"})
+from tests.performances import random_performance
 
 
 def test_the_benchmarks_mean_is_taken(performance):
@@ -53,20 +45,8 @@ def test_columns_that_the_data_source_lacks(performance):
     assert np.isnan(found["a_test"][7])
 
 
-def accuracies(indices, datasets=("cifar10",), splits=("valid", "test"), epochs=200, seed=0):
-    rng = np.random.default_rng(seed)
-    tables = [
-        pd.DataFrame({"index": indices, "dataset": dataset, "split": split, "epochs": epochs}).assign(
-            seed=pd.array([None] * len(indices), dtype="Int8"), accuracy=rng.uniform(10, 90, len(indices))
-        )
-        for dataset in datasets
-        for split in splits
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
 def test_searches_are_guided_by_the_test_accuracy_only_where_there_is_no_other():
-    both, test_only = accuracies([0, 1]), accuracies([0, 1], splits=["test"])
+    both, test_only = random_performance([0, 1]), random_performance([0, 1], splits=["test"])
     assert guiding_accuracy(both, "cifar10", 200, pd.Index([1, 0]))[1] == "valid"
     assert guiding_accuracy(test_only, "cifar10", 200, pd.Index([1, 0]))[1] == "test"
     with pytest.raises(InputError, match="found no rows for dataset cifar10, split test, epochs 12"):

@@ -10,15 +10,6 @@ from epsinas.metrics.base import Metric
 from epsinas.metrics.epsilon import METRIC
 
 
-@pytest.fixture
-def performance():
-    rows = [(i, "a", "test", 200, pd.NA, 50.0 + i) for i in range(6)]
-    rows += [(i, "a", "test", 200, 1, 0.0) for i in range(6)]  # one seed of those that the mean is over
-    rows += [(i, "b", "test", 200, seed, 10.0 * i + seed) for i in range(6) for seed in (0, 2)]
-    table = pd.DataFrame(rows, columns=["index", "dataset", "split", "epochs", "seed", "accuracy"])
-    return table.astype({"seed": "Int8"})
-
-
 def test_a_row_for_each_run_and_pair(performance):
     index = [5, 0, 1, 2, 3, 4]
     scores = pd.DataFrame(

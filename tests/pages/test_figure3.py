@@ -1,28 +1,16 @@
-import numpy as np
 import pandas as pd
 import pytest
 
 from epsinas import InputError, NasBench201
 from epsinas.pages.figure3 import search_table
+from tests.performances import random_performance
 
 SPACE = NasBench201()
 
 
-def performance(indices, datasets=("cifar10",), splits=("valid", "test"), epochs=200, seed=0):
-    rng = np.random.default_rng(seed)
-    tables = [
-        pd.DataFrame({"index": indices, "dataset": dataset, "split": split, "epochs": epochs}).assign(
-            seed=pd.array([None] * len(indices), dtype="Int8"), accuracy=rng.uniform(10, 90, len(indices))
-        )
-        for dataset in datasets
-        for split in splits
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
 @pytest.mark.parametrize("warm_up", ["first", "all"])
 def test_search_table(warm_up):
-    table = performance(range(15625))
+    table = random_performance(range(15625))
     accuracy = table.query("split == 'test'").set_index("index")["accuracy"]
     settings = {"rounds": 4, "trained": 12, "population": 5, "tournament": 2, "warm_up_pool": 100}
     curves = search_table(
@@ -42,7 +30,7 @@ def test_search_table(warm_up):
 
 
 def test_search_needs_the_whole_space():
-    table = performance(range(3))
+    table = random_performance(range(3))
     with pytest.raises(InputError, match="operations: found 3 networks, expected all 15625 combinations"):
         search_table(
             SPACE,
