@@ -4,25 +4,31 @@ import torch
 from torch.nn import functional
 
 from epsinas.engines.images import kernels
-from epsinas.engines.images.kernels import MAX, MEAN, SUM
+from epsinas.engines.images.kernels import MAX, MEAN, SUM, View
 
-# rectify, mode, kernel, stride, padding
 VIEWS = {
-    "plain": (0, SUM, 1, 1, 0),
-    "relu": (1, SUM, 1, 1, 0),
-    "3x3 sum": (0, SUM, 3, 1, 1),
-    "3x3 sum of relu": (1, SUM, 3, 1, 1),
-    "3x3 sum, stride 2": (0, SUM, 3, 2, 1),
-    "3x3 sum of relu, stride 2": (1, SUM, 3, 2, 1),
-    "3x3 mean": (0, MEAN, 3, 1, 1),
-    "3x3 mean of relu": (1, MEAN, 3, 1, 1),
-    "2x2 mean, stride 2": (0, MEAN, 2, 2, 0),
-    "2x2 mean of relu, stride 2": (1, MEAN, 2, 2, 0),
-    "3x3 maximum": (0, MAX, 3, 1, 1),
-    "3x3 maximum of relu": (1, MAX, 3, 1, 1),
-    "3x3 maximum, stride 2": (0, MAX, 3, 2, 1),
-    "2x2 maximum, stride 2": (0, MAX, 2, 2, 0),
-    "2x2 maximum of relu, stride 2": (1, MAX, 2, 2, 0),
+    "plain": View(0.0, 0, SUM, 1, 1, 0),
+    "relu": View(0.0, 1, SUM, 1, 1, 0),
+    "3x3 sum": View(0.0, 0, SUM, 3, 1, 1),
+    "3x3 sum of relu": View(0.0, 1, SUM, 3, 1, 1),
+    "3x3 sum, stride 2": View(0.0, 0, SUM, 3, 2, 1),
+    "3x3 sum of relu, stride 2": View(0.0, 1, SUM, 3, 2, 1),
+    "3x3 mean": View(0.0, 0, MEAN, 3, 1, 1),
+    "3x3 mean of relu": View(0.0, 1, MEAN, 3, 1, 1),
+    "2x2 mean, stride 2": View(0.0, 0, MEAN, 2, 2, 0),
+    "2x2 mean of relu, stride 2": View(0.0, 1, MEAN, 2, 2, 0),
+    "3x3 maximum": View(0.0, 0, MAX, 3, 1, 1),
+    "3x3 maximum of relu": View(0.0, 1, MAX, 3, 1, 1),
+    "3x3 maximum, stride 2": View(0.0, 0, MAX, 3, 2, 1),
+    "2x2 maximum, stride 2": View(0.0, 0, MAX, 2, 2, 0),
+    "less a threshold": View(0.375, 0, SUM, 1, 1, 0),
+    "relu above a threshold": View(0.375, 1, SUM, 1, 1, 0),
+    "3x3 sum less a threshold": View(-0.375, 0, SUM, 3, 1, 1),
+    "3x3 sum of relu above a threshold": View(-0.375, 1, SUM, 3, 1, 1),
+    "3x3 mean of relu above a threshold": View(0.375, 1, MEAN, 3, 1, 1),
+    "3x3 maximum of relu above a threshold": View(0.375, 1, MAX, 3, 1, 1),
+    "2x2 maximum less a threshold, stride 2": View(0.375, 0, MAX, 2, 2, 0),
+    "2x2 maximum of relu, stride 2": View(0.0, 1, MAX, 2, 2, 0),
 }
 # Height, width, lanes, blocks.
 LAYOUTS = [(1, 1, 3, 2), (2, 2, 1, 1), (3, 3, 4, 1), (4, 4, 2, 3), (8, 8, 5, 1), (4, 8, 1, 4), (11, 9, 40, 2)]
@@ -38,10 +44,10 @@ def interleave(images: np.ndarray, lanes: int) -> np.ndarray:
     return array
 
 
-def expected(images: np.ndarray, view: tuple[int, ...]) -> np.ndarray:
+def expected(images: np.ndarray, view: View) -> np.ndarray:
     """A view of images (N, H, W) in torch, in float64."""
-    rectify, mode, kernel, stride, padding = view
-    x = torch.from_numpy(images.astype(np.float64))[:, None]
+    threshold, rectify, mode, kernel, stride, padding = view
+    x = torch.from_numpy(images.astype(np.float64))[:, None] - threshold
     x = x.relu() if rectify else x
     if mode == MEAN:
         x = functional.avg_pool2d(x, kernel, stride, padding, count_include_pad=False)
@@ -62,15 +68,21 @@ def combine(maps: list[np.ndarray], views: list, coefficients: list[float], cons
     dtype = maps[0].dtype
     out = np.full(shape, np.nan, dtype)
     maps = tuple(maps) + (out,) * (4 - len(maps))
-    kernels.combine(out, maps, np.array(views), np.array(coefficients, dtype), dtype.type(constant), False, lanes)
+    kernels.combine(out, maps, np.array(views, np.float64), np.array(coefficients, dtype), dtype.type(constant), False, lanes)
     return out
+
+
+def moments(images: np.ndarray, view: View, lanes: int, scale: float = 1.0) -> tuple[float, float, np.ndarray]:
+    """Call the kernel as the engine does; return the map that it stores too."""
+    out = np.full(interleave(expected(images, view), lanes).shape, np.nan, images.dtype)
+    return *kernels.moments(interleave(images, lanes), view, out, scale, lanes), out
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_combine_of_one_view_equals_torch(view, dtype):
     for layout in LAYOUTS:
-        if min(layout[:2]) < view[2] - 2 * view[4]:
+        if min(layout[:2]) < view.kernel - 2 * view.padding:
             continue
         lanes = layout[2]
         images = random_images(layout, dtype)
@@ -83,14 +95,18 @@ def test_combine_of_one_view_equals_torch(view, dtype):
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_moments_equal_numpy(view, dtype):
     for layout in LAYOUTS:
-        if min(layout[:2]) < view[2] - 2 * view[4]:
+        if min(layout[:2]) < view.kernel - 2 * view.padding:
             continue
         lanes = layout[2]
         images = random_images(layout, dtype)
         wanted = expected(images, view)
-        mean, variance = kernels.moments(interleave(images, lanes), view, *wanted.shape[1:], lanes)
+        mean, variance, stored = moments(images, view, lanes)
         assert mean == pytest.approx(wanted.mean(), abs=10 * TOLERANCE[dtype])
         assert variance == pytest.approx(wanted.var(), rel=20 * TOLERANCE[dtype], abs=1e-30)
+        if view.kernel > 1:
+            np.testing.assert_allclose(stored, interleave(wanted, lanes), rtol=0, atol=30 * TOLERANCE[dtype])
+        else:
+            assert np.isnan(stored).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -120,7 +136,7 @@ def test_combine_adds_onto_what_is_there_and_leaves_the_constant_out():
     lanes = 2
     first, second = (random_images((4, 4, 2, 1), np.float64, seed) for seed in (0, 1))
     out, other = interleave(first, lanes), interleave(second, lanes)
-    views = np.array([VIEWS["3x3 sum"]])
+    views = np.array([VIEWS["3x3 sum"]], np.float64)
     kernels.combine(out, (other, out, out, out), views, np.array([2.0]), np.float64(7.0), True, lanes)
     wanted = first + 2 * expected(second, VIEWS["3x3 sum"])
     np.testing.assert_allclose(out, interleave(wanted, lanes), rtol=0, atol=1e-13)
@@ -128,7 +144,7 @@ def test_combine_adds_onto_what_is_there_and_leaves_the_constant_out():
 
 def test_sums_of_small_integers_are_exact():
     images = np.random.default_rng(0).integers(-9, 10, (6, 8, 8)).astype(np.float32)
-    for view in (view for view in VIEWS.values() if view[1] == SUM):
+    for view in (view for view in VIEWS.values() if view.mode == SUM):
         wanted = interleave(expected(images, view).astype(np.float32), 3)
         out = combine([interleave(images, 3)], [view], [1.0], 0.0, wanted.shape, 3)
         np.testing.assert_array_equal(out, wanted)
@@ -171,8 +187,8 @@ def test_nan_passes_through(name, dtype):
     out = combine([interleave(images, 2)], [view], [1.0], 0.0, (2, 4, 8), 2)
     # torch's relu and windows, as an independent account of where NaN goes.
     np.testing.assert_array_equal(np.isnan(out), interleave(np.isnan(expected(images, view)), 2))
-    assert np.isnan(out).sum() == (1 if view[2] == 1 else 6)
-    assert all(np.isnan(kernels.moments(interleave(images, 2), view, 4, 4, 2)))
+    assert np.isnan(out).sum() == (1 if view.kernel == 1 else 6)
+    assert all(np.isnan(moments(images, view, 2)[:2]))
 
 
 def test_infinity_passes_through_relu():
@@ -185,15 +201,25 @@ def test_infinity_passes_through_relu():
 def test_a_mean_far_above_the_deviation_costs_the_variance_no_digits(dtype, mean, rel):
     # More than a million times the variance's square root, in the format's own rounding.
     images = (mean + random_images((8, 8, 4, 3), np.float64) * mean * 1e-6 * 100).astype(dtype)
-    found = kernels.moments(interleave(images, 4), VIEWS["plain"], 8, 8, 4)
+    *found, _ = moments(images, VIEWS["plain"], 4)
     exact = images.astype(np.longdouble)
-    assert found == pytest.approx((float(exact.mean()), float(exact.var())), rel=rel)
+    assert found == pytest.approx([float(exact.mean()), float(exact.var())], rel=rel)
+
+
+@pytest.mark.parametrize("name", ["plain", "relu", "3x3 sum of relu", "3x3 maximum"])
+@pytest.mark.parametrize("power", [-70, 70])
+def test_squares_out_of_range_are_summed_when_scaled(name, power):
+    images = random_images((8, 8, 4, 3), np.float32)
+    far = np.ldexp(images, power)
+    mean, variance, _ = moments(images, VIEWS[name], 4)
+    assert moments(far, VIEWS[name], 4, 2.0**-power)[:2] == (np.ldexp(mean, power), np.ldexp(variance, 2 * power))
+    assert moments(far, VIEWS[name], 4)[1] != np.ldexp(variance, 2 * power)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_variance_of_a_constant_map_is_no_more_than_the_rounding_of_its_mean(dtype):
     images = np.full((6, 4, 4), 0.1, dtype)
-    mean, variance = kernels.moments(interleave(images, 3), VIEWS["plain"], 4, 4, 3)
+    mean, variance, _ = moments(images, VIEWS["plain"], 3)
     assert mean == pytest.approx(float(images[0, 0, 0]), rel=1e-15)
     assert 0 <= variance < (1e-16) ** 2
 

@@ -4,21 +4,40 @@ A map is an array (blocks, height, width * lanes): the batch is cut into blocks 
 of a block's images are interleaved, so that every loop below runs over contiguous rows whatever the size of the image,
 and a window's shift by one column is a shift by `lanes` entries.
 
-A *view* of a map is what a layer makes of it without storing it: rectified or not, then summed, averaged or the
-largest taken over windows. It is five integers: rectify (0 or 1), mode (SUM, MEAN or MAX), kernel (1, 2 or 3),
-stride, padding. Padding is zero in a sum, not counted in a mean, and never the largest.
+A *view* of a map is what a layer makes of it without storing it: less a threshold, rectified or not, then summed,
+averaged or the largest taken over windows. Padding is zero in a sum, not counted in a mean, and never the largest.
 
 What takes the time is moving entries between the caches and the registers. So the work goes strip by strip of rows that
 stay in the first-level cache, and memory begins at the boundary of a cache line, as wide as the widest register.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 SUM, MEAN, MAX = 0, 1, 2
 
-View = tuple[int, int, int, int, int]
-"""Rectify, mode, kernel, stride, padding."""
+
+class View(NamedTuple):
+    """A view of a map.
+
+    Attributes:
+        threshold: what is subtracted from every entry.
+        rectify: 0 or 1.
+        mode: SUM, MEAN or MAX.
+        kernel: side of the windows, 1, 2 or 3.
+        stride: from one window to the next.
+        padding: entries added at each border.
+    """
+
+    threshold: float
+    rectify: int
+    mode: int = SUM
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+
 
 _STRIP = 8192
 """Bytes of a map that are computed before the next ones: of the 32 KiB and more of a first-level cache, a part."""
@@ -34,8 +53,8 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contrac
 _unsigned = np.uintp
 
 
-# Where rows are rectified, entries below `floor`, 0, become 0; otherwise `floor` is minus infinity. Comparisons in that
-# direction let NaN through, as torch's relu does.
+# Where rows are rectified, what is below `floor`, 0, becomes 0; otherwise `floor` is minus infinity. Comparisons in
+# that direction let NaN through, as torch's relu does.
 
 
 @_compiled
@@ -52,37 +71,46 @@ def _add_entries(
     source: np.ndarray,
     start: np.uintp,
     count: np.uintp,
+    threshold: float,
     floor: float,
     coefficient: float,
 ) -> None:
-    """Add `coefficient` times the entries of `source`."""
+    """Add `coefficient` times the entries of `source` less the threshold."""
     for i in range(count):
-        value = source[start + i]
+        value = source[start + i] - threshold
         value = floor if value < floor else value
         out[at + i] += coefficient * value
 
 
 @_compiled
 def _sum_rows(
-    out: np.ndarray, at: np.uintp, image: np.ndarray, start: np.uintp, rows: int, size: np.uintp, floor: float
+    out: np.ndarray,
+    at: np.uintp,
+    image: np.ndarray,
+    start: np.uintp,
+    rows: int,
+    size: np.uintp,
+    threshold: float,
+    floor: float,
 ) -> None:
     """Write the sum of one, two or three rows of `size` entries."""
     if rows == 3:
         for i in range(size):
             a, b, c = image[start + i], image[start + size + i], image[start + size + size + i]
+            a, b, c = a - threshold, b - threshold, c - threshold
             a = floor if a < floor else a
             b = floor if b < floor else b
             c = floor if c < floor else c
             out[at + i] = a + b + c
     elif rows == 2:
         for i in range(size):
-            a, b = image[start + i], image[start + size + i]
+            a, b = image[start + i] - threshold, image[start + size + i] - threshold
             a = floor if a < floor else a
             b = floor if b < floor else b
             out[at + i] = a + b
     else:
         for i in range(size):
-            a = image[start + i]
+            a = image[start + i] - threshold
             out[at + i] = floor if a < floor else a
 
 
@@ -116,13 +144,20 @@ def _larger(a: float, b: float) -> float:
 
 @_compiled
 def _max_rows(
-    out: np.ndarray, at: np.uintp, image: np.ndarray, start: np.uintp, rows: int, size: np.uintp, floor: float
+    out: np.ndarray,
+    at: np.uintp,
+    image: np.ndarray,
+    start: np.uintp,
+    rows: int,
+    size: np.uintp,
+    threshold: float,
+    floor: float,
 ) -> None:
     """Write the largest of one, two or three rows; a row taken twice changes nothing."""
     second = start + size if rows > 1 else start
     third = second + size if rows > 2 else second
     for i in range(size):
-        value = _larger(_larger(image[start + i], image[second + i]), image[third + i])
+        value = _larger(_larger(image[start + i], image[second + i]), image[third + i]) - threshold
         out[at + i] = floor if value < floor else value
 
 
@@ -166,12 +201,12 @@ def _add_view(
         image: a flat map, in which the block's image begins at `start` and has `height` rows of `size` entries.
         row: scratch of two columns more than the image has.
     """
-    rectify, mode, kernel, stride, padding = view
-    floor = out.dtype.type(0 if rectify else -np.inf)
+    mode, kernel, stride, padding = view.mode, view.kernel, view.stride, view.padding
+    threshold = out.dtype.type(view.threshold)
+    floor = out.dtype.type(0 if view.rectify else -np.inf)
     if kernel == 1:
-        _add_entries(
-            out, _unsigned(at), image, _unsigned(start + y * size), _unsigned(count * size), floor, coefficient
-        )
+        begin, entries = _unsigned(start + y * size), _unsigned(count * size)
+        _add_entries(out, _unsigned(at), image, begin, entries, threshold, floor, coefficient)
         return
     border = padding * lanes
     edge = out.dtype.type(-np.inf if mode == MAX else 0)
@@ -182,10 +217,11 @@ def _add_view(
     for down in range(y, y + count):
         top = max(down * stride - padding, 0)
         rows = min(down * stride - padding + kernel, height) - top
+        first = _unsigned(start + top * size)
         if mode == MAX:
-            _max_rows(row, _unsigned(border), image, _unsigned(start + top * size), rows, _unsigned(size), floor)
+            _max_rows(row, _unsigned(border), image, first, rows, _unsigned(size), threshold, floor)
         else:
-            _sum_rows(row, _unsigned(border), image, _unsigned(start + top * size), rows, _unsigned(size), floor)
+            _sum_rows(row, _unsigned(border), image, first, rows, _unsigned(size), threshold, floor)
         # Windows side by side make one long loop, as far as they share a coefficient.
         x = 0
         while x < length:
@@ -231,7 +267,7 @@ def combine(
     Args:
         out: (blocks, height, width * lanes), none of the maps.
         images: a tuple of maps; those past the number of views are ignored.
-        views: int64 (views, 5), at least one.
+        views: float64 (views, 6), the fields of a View in each row; at least one.
         coefficients: (views,) of the maps' dtype.
         constant: of the maps' dtype.
         onto: add to what `out` holds, in the place of the constant.
@@ -251,8 +287,9 @@ def combine(
             if not onto:
                 _fill(flat, _unsigned(at), _unsigned(count * size), constant)
             for k in range(len(views)):
-                rectify, mode, kernel, stride, padding = views[k]
-                view = (rectify, mode, kernel, stride, padding)
+                threshold, rectify, mode = views[k, 0], int(views[k, 1]), int(views[k, 2])
+                kernel, stride, padding = int(views[k, 3]), int(views[k, 4]), int(views[k, 5])
+                view = View(threshold, rectify, mode, kernel, stride, padding)
                 image = images[k]
                 _, high, wide = image.shape
                 start = block * high * wide
@@ -277,13 +314,15 @@ def _add_moments(
     source: np.ndarray,
     start: np.uintp,
     size: np.uintp,
+    threshold: float,
     floor: float,
+    scale: float,
 ) -> None:
-    """Add the differences of a row from `pivot`, and their squares, to the sums."""
+    """Add the differences of a row, times `scale`, from `pivot`, and their squares, to the sums."""
     for i in range(size):
-        value = source[start + i]
+        value = source[start + i] - threshold
         value = floor if value < floor else value
-        difference = value - pivot[i]
+        difference = value * scale - pivot[i]
         first[i] += difference
         second[i] += difference * difference
 
@@ -296,17 +335,19 @@ def _add_moments_of_four(
     source: np.ndarray,
     start: np.uintp,
     size: np.uintp,
+    threshold: float,
     floor: float,
+    scale: float,
 ) -> None:
     """Do so with four rows, and read and write the sums once."""
     for i in range(size):
         at = start + i
-        a, b = source[at], source[at + size]
-        c, d = source[at + size + size], source[at + size + size + size]
-        a = (floor if a < floor else a) - pivot[i]
-        b = (floor if b < floor else b) - pivot[i]
-        c = (floor if c < floor else c) - pivot[i]
-        d = (floor if d < floor else d) - pivot[i]
+        a, b = source[at] - threshold, source[at + size] - threshold
+        c, d = source[at + size + size] - threshold, source[at + size + size + size] - threshold
+        a = (floor if a < floor else a) * scale - pivot[i]
+        b = (floor if b < floor else b) * scale - pivot[i]
+        c = (floor if c < floor else c) * scale - pivot[i]
+        d = (floor if d < floor else d) * scale - pivot[i]
         first[i] += (a + b) + (c + d)
         second[i] += (a * a + b * b) + (c * c + d * d)
 
@@ -333,21 +374,31 @@ def _add_columns(
 
 
 @_compiled
-def moments(field: np.ndarray, view: View, height: int, width: int, lanes: int) -> tuple[float, float]:
-    """Return the mean and the biased variance, in float64, of a view whose maps have the given size.
+def moments(field: np.ndarray, view: View, out: np.ndarray, scale: float, lanes: int) -> tuple[float, float]:
+    """Return the mean and the biased variance, in float64, of a view, and store the view if it has windows.
 
     Each column of pixels is summed about its first entry, columns and blocks are then joined in float64, so that
     a mean far larger than the deviation costs no digits.
+
+    Args:
+        field: the map.
+        view: of it.
+        out: the view as a map, which is written if the view has windows. A view without is read where it is: any map
+            of its size serves, such as the field itself.
+        scale: a power of two that brings the view's entries near 1. Squares of small ones would be subnormal, which
+            are many times slower than other numbers and have few digits.
+        lanes: images in a block.
     """
-    rectify, _, kernel, _, _ = view
-    blocks, high, wide = field.shape
-    size = width * lanes
+    windows = view.kernel > 1
+    _, high, wide = field.shape
+    blocks, height, size = out.shape
+    width = size // lanes
     flat = field.reshape(-1)
-    one, zero = field.dtype.type(1), field.dtype.type(0)
-    # Views without windows are read where they are, others are rectified already.
-    floor = field.dtype.type(0 if rectify and kernel == 1 else -np.inf)
+    source = out.reshape(-1) if windows else flat
+    factor, one, zero = field.dtype.type(scale), field.dtype.type(1), field.dtype.type(0)
+    threshold = field.dtype.type(0 if windows else view.threshold)
+    floor = field.dtype.type(0 if view.rectify and not windows else -np.inf)
     strip = max(_STRIP // (size * field.itemsize), 1)
-    rows = _scratch(strip * size, field)
     row = _scratch(wide + 2 * lanes, field)
     pivot, first, second = _scratch(size, field), _scratch(size, field), _scratch(size, field)
     sums = np.empty((3, lanes))
@@ -355,22 +406,21 @@ def moments(field: np.ndarray, view: View, height: int, width: int, lanes: int) 
     for block in range(blocks):
         start = block * high * wide
         pivot[:] = 0
-        _add_view(pivot, 0, flat, start, high, wide, 0, 1, view, one, lanes, row)
+        _add_view(pivot, 0, flat, start, high, wide, 0, 1, view, factor, lanes, row)
         first[:] = 0
         second[:] = 0
         for y in range(0, height, strip):
             left = min(strip, height - y)
-            source, at = flat, start + y * size
-            if kernel > 1:
-                source, at = rows, 0
-                _fill(rows, _unsigned(0), _unsigned(left * size), zero)
-                _add_view(rows, 0, flat, start, high, wide, y, left, view, one, lanes, row)
+            at = (block * height + y) * size
+            if windows:
+                _fill(source, _unsigned(at), _unsigned(left * size), zero)
+                _add_view(source, at, flat, start, high, wide, y, left, view, one, lanes, row)
             while left >= 4:
-                _add_moments_of_four(first, second, pivot, source, _unsigned(at), _unsigned(size), floor)
+                _add_moments_of_four(first, second, pivot, source, _unsigned(at), _unsigned(size), threshold, floor, factor)
                 at += 4 * size
                 left -= 4
             while left > 0:
-                _add_moments(first, second, pivot, source, _unsigned(at), _unsigned(size), floor)
+                _add_moments(first, second, pivot, source, _unsigned(at), _unsigned(size), threshold, floor, factor)
                 at += size
                 left -= 1
         # Means of the columns about the block's first pivot, in float64.
@@ -392,7 +442,7 @@ def moments(field: np.ndarray, view: View, height: int, width: int, lanes: int) 
         mean += difference * block_count / total
         deviation += block_deviation + difference * difference * count * block_count / total
         count = total
-    return mean, max(deviation, 0.0) / count
+    return mean / scale, max(deviation, 0.0) / count / scale / scale
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -229,8 +229,7 @@ def reaches_output(space: ImageSpace, architecture: str) -> bool:
     return any(node.operation == "channel" for node in order)
 
 
-_PLAIN: kernels.View = (0, kernels.SUM, 1, 1, 0)
-_RECTIFIED: kernels.View = (1, kernels.SUM, 1, 1, 0)
+_PLAIN = kernels.View(0.0, 0)
 
 
 class Field:
@@ -238,14 +237,20 @@ class Field:
 
     Args:
         array: the map.
+        bound: which no entry exceeds in magnitude.
         spares: receives the array when the field is no longer used. Fresh memory costs more than the arithmetic.
     """
 
-    __slots__ = ("array", "moments", "spares")
+    __slots__ = ("array", "bound", "moments", "spares")
 
-    def __init__(self, array: np.ndarray, spares: list[np.ndarray] | None = None):
-        self.array, self.spares = array, spares
+    def __init__(self, array: np.ndarray, bound: float, spares: list[np.ndarray] | None = None):
+        self.array, self.bound, self.spares = array, bound, spares
         self.moments: dict[kernels.View, tuple[float, float]] = {}
+
+    def bound_of(self, view: kernels.View) -> float:
+        """Bound the entries of a view."""
+        entries = view.kernel**2 if view.mode == kernels.SUM else 1
+        return entries * (self.bound + abs(view.threshold))
 
     def __del__(self) -> None:
         if self.spares is not None:
@@ -304,7 +309,9 @@ class Lumped:
         self.lanes = lanes(len(batch))
         self.blocks = len(batch) // self.lanes
         self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
-        self.channels = [Field(self._interleave(images)) for images in batch.swapaxes(0, 1)]
+        self.channels = [
+            Field(self._interleave(images), float(np.abs(images).max())) for images in batch.swapaxes(0, 1)
+        ]
 
     @np.errstate(over="ignore", invalid="ignore")
     def outputs(self, output: Node, weight: float) -> Outputs:
@@ -351,7 +358,7 @@ class Lumped:
         """Sum, average or take the maximum over windows: a view, if the input is an unwindowed view of one field."""
         if not form.terms:
             return ZERO
-        is_view = len(form.terms) == 1 and form.terms[0][1] in (_PLAIN, _RECTIFIED)
+        is_view = len(form.terms) == 1 and form.terms[0][1].kernel == 1
         # Zero padding pads the map and not the form, so a constant may only pass where padding does not count.
         passes = form.constant == 0 if mode == kernels.SUM else mode == kernels.MEAN or form.terms[0][0] > 0
         if not (is_view and passes):
@@ -360,12 +367,26 @@ class Lumped:
                 return ZERO
         (coefficient, view, stored) = form.terms[0]
         kernel, stride = node.attributes
-        window = (view[0], mode, kernel, stride, padding(kernel))
+        window = kernels.View(view.threshold, view.rectify, mode, kernel, stride, padding(kernel))
         return Form(((coefficient, window, stored),), form.constant, form.exponent)
 
     def _relu(self, node: Node, inputs: list[Form], weight: float) -> Form:
-        form = self._store(inputs[0], node.size)
-        return Form(((1.0, _RECTIFIED, form.terms[0][2]),), 0.0, form.exponent) if form.terms else ZERO
+        """Rectify: c * v + constant for a map v is c * (v - threshold), so that this is a view of v, if c is positive.
+
+        A rectified map v - t takes a further threshold; one with a positive constant is not changed.
+        """
+        form = inputs[0]
+        if len(form.terms) == 1:
+            coefficient, view, stored = form.terms[0]
+            if view.rectify and form.constant >= 0 < coefficient:
+                return form
+            threshold = view.threshold - form.constant / coefficient if coefficient > 0 else math.nan
+            # A threshold that the maps' dtype cannot hold is left to its arithmetic.
+            if view.kernel == 1 and abs(threshold) <= np.finfo(self.dtype).max:
+                rectified = view._replace(threshold=threshold, rectify=1)
+                return Form(((coefficient, rectified, stored),), 0.0, form.exponent)
+        form = self._store(form, node.size)
+        return Form(((1.0, _PLAIN._replace(rectify=1), form.terms[0][2]),), 0.0, form.exponent) if form.terms else ZERO
 
     def _batch_norm(self, node: Node, inputs: list[Form], weight: float) -> Form:
         form = inputs[0] if len(inputs[0].terms) == 1 else self._store(inputs[0], node.size)
@@ -373,7 +394,14 @@ class Lumped:
             return ZERO
         coefficient, view, stored = form.terms[0]
         if view not in stored.moments:
-            stored.moments[view] = kernels.moments(stored.array, view, *node.size, self.lanes)
+            # What the windows of a view give is met again by every layer that follows, so it is kept.
+            out = self._empty(node.size) if view.kernel > 1 else stored.array
+            bound = stored.bound_of(view)
+            found = kernels.moments(stored.array, view, out, self._scale(bound), self.lanes)
+            if view.kernel > 1:
+                stored, view = self._field(out, bound), _PLAIN
+                form.terms = ((coefficient, view, stored),)
+            stored.moments[view] = found
         mean, variance = stored.moments[view]
         # For 2**e * (c * v + constant) the factor of v is 2**e * w * c / sqrt(4**e * c**2 * variance + eps); a
         # positive e is divided out of the root, so that neither power can overflow.
@@ -386,13 +414,13 @@ class Lumped:
 
     def _mean(self, node: Node, inputs: list[Form], weight: float) -> Outputs:
         form = inputs[0]
-        if len(form.terms) != 1 or form.terms[0][1] not in (_PLAIN, _RECTIFIED):
+        if len(form.terms) != 1 or form.terms[0][1].kernel > 1:
             self._store(form, node.inputs[0].size)
         if not form.terms:
             return self._constant_outputs()
         coefficient, view, stored = form.terms[0]
-        maps = stored.array.reshape(self.blocks, -1, self.lanes)
-        values = (np.maximum(maps, 0) if view == _RECTIFIED else maps).mean(axis=1, dtype=np.float64).ravel()
+        maps = stored.array.reshape(self.blocks, -1, self.lanes) - self.dtype.type(view.threshold)
+        values = (np.maximum(maps, 0) if view.rectify else maps).mean(axis=1, dtype=np.float64).ravel()
         return Outputs((coefficient * values + form.constant).astype(self.dtype), form.exponent)
 
     def _linear(self, node: Node, inputs: list[Outputs], weight: float) -> Outputs:
@@ -408,24 +436,42 @@ class Lumped:
         """Compute a form's pixels and make it, in place, the plain view of a new field, or zero; return it."""
         if not form.terms or (form.terms[0][:2] == (1.0, _PLAIN) and len(form.terms) == 1 and not form.constant):
             return form
-        shape = (self.blocks, size[0], size[1] * self.lanes)
-        spares = self.spares.setdefault(shape, [])
-        out = spares.pop() if spares else kernels.empty(shape, self.dtype)
+        out = self._empty(size)
         constant = self.dtype.type(form.constant)
         # The kernel takes a fixed number of maps; what is left over is added in further rounds.
         for done in range(0, len(form.terms), _ARITY):
             now = form.terms[done : done + _ARITY]
             arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
-            views = np.array([view for _, view, _ in now])
+            views = np.array([view for _, view, _ in now], np.float64)
             coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
             kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        bound = sum(abs(coefficient) * stored.bound_of(view) for coefficient, view, stored in form.terms)
+        bound += abs(form.constant)
         if self.extended and abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
             np.ldexp(out, -shift, out=out)
+            bound = 1.0
             form.exponent += shift
-        stored = Field(out, spares)
+        stored = self._field(out, bound)
         form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
         form.constant = 0.0
         return form
+
+    def _empty(self, size: tuple[int, int]) -> np.ndarray:
+        """Return memory for a map."""
+        shape = (self.blocks, size[0], size[1] * self.lanes)
+        spares = self.spares.setdefault(shape, [])
+        return spares.pop() if spares else kernels.empty(shape, self.dtype)
+
+    def _field(self, array: np.ndarray, bound: float) -> Field:
+        """Keep what was written to memory of `_empty`."""
+        return Field(array, bound, self.spares[array.shape])
+
+    def _scale(self, bound: float) -> float:
+        """Return the power of two, of the dtype's normal range, that brings a bound near 1."""
+        if not math.isfinite(bound):
+            return 1.0
+        limit = -np.finfo(self.dtype).minexp
+        return math.ldexp(1.0, max(min(-math.frexp(bound)[1], limit), -limit))
 
     def _weighted(self, form: Form, weight: float) -> Form:
         """Multiply by the weight; in extended precision, move powers of two into the exponent."""
