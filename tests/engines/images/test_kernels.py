@@ -68,7 +68,8 @@ def combine(maps: list[np.ndarray], views: list, coefficients: list[float], cons
     dtype = maps[0].dtype
     out = np.full(shape, np.nan, dtype)
     maps = tuple(maps) + (out,) * (4 - len(maps))
-    kernels.combine(out, maps, np.array(views, np.float64), np.array(coefficients, dtype), dtype.type(constant), False, lanes)
+    rows = np.array(views, np.float64)
+    kernels.combine(out, maps, rows, np.array(coefficients, dtype), dtype.type(constant), False, lanes)
     return out
 
 
@@ -176,6 +177,14 @@ def test_only_zeros_are_zero():
         out[1, 3, 7] = value
         assert not kernels.is_zero(out)
     assert kernels.is_zero(np.full((1, 2, 2), -0.0))
+
+
+def test_rounding_to_a_unit_is_what_subnormal_numbers_get():
+    images = np.append(random_images((8, 8, 4, 3), np.float32).ravel(), [0.5, 1.5, 2.5, -0.5, np.nan, np.inf])
+    rounded = images.astype(np.float32)
+    kernels.round_to(rounded, np.float32(2**-5))
+    np.testing.assert_array_equal(np.ldexp(rounded, -144), np.ldexp(images, -144).astype(np.float32))
+    assert len(np.unique(rounded)) < 200
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -411,6 +411,27 @@ def test_weights_out_of_range_give_no_score_and_no_warning(precision):
     assert np.isnan(scores).all()
 
 
+@pytest.mark.parametrize(("precision", "dtype", "power"), [("single", np.float32, -150), ("double", np.float64, -1075)])
+def test_fading_maps_are_those_of_the_dtype(precision, dtype, power):
+    # Two convolutions take the maps by the given powers of two towards the smallest number, or below.
+    batch = np.abs(images(4, 3, 8).astype(dtype))
+    wide = Lumped(batch, "extended")
+    narrow = Lumped(batch, precision)
+    graph = Graph()
+    x = graph.input(3, 8, 8)
+    for steps in (2, 3, 4):
+        x = graph.relu(graph.conv(x, 1, 3))
+        ((output, _),) = graph.global_avg_pool(graph.max_pool(x, 3, 2))
+        for above in range(-4, 30, 3):
+            weight = 2.0 ** ((power + above) // (steps - 1))
+            exact = wide.outputs(output, weight)
+            found = narrow.outputs(output, weight)
+            assert (found.values.dtype, found.exponent) == (dtype, 0)
+            unit = 2.0 ** (power + 1)
+            np.testing.assert_allclose(found.values, np.ldexp(exact.values, exact.exponent), rtol=1e-6, atol=2 * unit)
+            assert np.all(np.ldexp(found.values.astype(np.float64), -power - 1) % 1 == 0)
+
+
 # Which networks have a score.
 
 

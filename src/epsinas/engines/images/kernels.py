@@ -297,6 +297,15 @@ def combine(
 
 
 @_compiled
+def round_to(field: np.ndarray, unit: float) -> None:
+    """Round the entries of a map to multiples of a power of two, ties to the even one."""
+    entries = field.reshape(-1)
+    inverse = 1 / unit
+    for i in range(entries.size):
+        entries[i] = np.rint(entries[i] * inverse) * unit
+
+
+@_compiled
 def is_zero(field: np.ndarray) -> bool:
     """Say whether a map is zero everywhere; it is known at the first entry that is not."""
     entries = field.ravel()
@@ -416,7 +425,8 @@ def moments(field: np.ndarray, view: View, out: np.ndarray, scale: float, lanes:
                 _fill(source, _unsigned(at), _unsigned(left * size), zero)
                 _add_view(source, at, flat, start, high, wide, y, left, view, one, lanes, row)
             while left >= 4:
-                _add_moments_of_four(first, second, pivot, source, _unsigned(at), _unsigned(size), threshold, floor, factor)
+                begin, entries = _unsigned(at), _unsigned(size)
+                _add_moments_of_four(first, second, pivot, source, begin, entries, threshold, floor, factor)
                 at += 4 * size
                 left -= 4
             while left > 0:

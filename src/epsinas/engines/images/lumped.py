@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -306,6 +307,8 @@ class Lumped:
             raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
         self.dtype = np.dtype(PRECISIONS[precision])
         self.extended = precision == "extended"
+        info: Any = np.finfo(self.dtype)
+        self.largest, self.normal, self.subnormal = float(info.max), int(info.minexp), int(info.minexp - info.nmant)
         self.lanes = lanes(len(batch))
         self.blocks = len(batch) // self.lanes
         self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
@@ -382,7 +385,7 @@ class Lumped:
                 return form
             threshold = view.threshold - form.constant / coefficient if coefficient > 0 else math.nan
             # A threshold that the maps' dtype cannot hold is left to its arithmetic.
-            if view.kernel == 1 and abs(threshold) <= np.finfo(self.dtype).max:
+            if view.kernel == 1 and abs(threshold) <= self.largest:
                 rectified = view._replace(threshold=threshold, rectify=1)
                 return Form(((coefficient, rectified, stored),), 0.0, form.exponent)
         form = self._store(form, node.size)
@@ -399,7 +402,7 @@ class Lumped:
             bound = stored.bound_of(view)
             found = kernels.moments(stored.array, view, out, self._scale(bound), self.lanes)
             if view.kernel > 1:
-                stored, view = self._field(out, bound), _PLAIN
+                stored, view = Field(out, bound, self.spares[out.shape]), _PLAIN
                 form.terms = ((coefficient, view, stored),)
             stored.moments[view] = found
         mean, variance = stored.moments[view]
@@ -421,7 +424,10 @@ class Lumped:
         coefficient, view, stored = form.terms[0]
         maps = stored.array.reshape(self.blocks, -1, self.lanes) - self.dtype.type(view.threshold)
         values = (np.maximum(maps, 0) if view.rectify else maps).mean(axis=1, dtype=np.float64).ravel()
-        return Outputs((coefficient * values + form.constant).astype(self.dtype), form.exponent)
+        values = coefficient * values + form.constant
+        if not self.extended:
+            return Outputs(np.ldexp(values, form.exponent).astype(self.dtype))
+        return Outputs(values, form.exponent)
 
     def _linear(self, node: Node, inputs: list[Outputs], weight: float) -> Outputs:
         exponent = max(term.exponent for term in inputs)
@@ -436,6 +442,13 @@ class Lumped:
         """Compute a form's pixels and make it, in place, the plain view of a new field, or zero; return it."""
         if not form.terms or (form.terms[0][:2] == (1.0, _PLAIN) and len(form.terms) == 1 and not form.constant):
             return form
+        bound = abs(form.constant)
+        bound += sum(abs(coefficient) * stored.bound_of(view) for coefficient, view, stored in form.terms)
+        if not self.extended:
+            bound, unit = self._away_from_subnormal(form, bound)
+            if bound < unit / 2:
+                form.terms, form.constant = (), 0.0
+                return form
         out = self._empty(size)
         constant = self.dtype.type(form.constant)
         # The kernel takes a fixed number of maps; what is left over is added in further rounds.
@@ -445,16 +458,33 @@ class Lumped:
             views = np.array([view for _, view, _ in now], np.float64)
             coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
             kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
-        bound = sum(abs(coefficient) * stored.bound_of(view) for coefficient, view, stored in form.terms)
-        bound += abs(form.constant)
-        if self.extended and abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
+        if not self.extended:
+            if unit:
+                kernels.round_to(out, self.dtype.type(unit))
+        elif abs(shift := math.frexp(max(out.max(), -out.min()))[1]) > _SLACK:
             np.ldexp(out, -shift, out=out)
             bound = 1.0
             form.exponent += shift
-        stored = self._field(out, bound)
+        stored = Field(out, bound, self.spares[out.shape])
         form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
         form.constant = 0.0
         return form
+
+    def _away_from_subnormal(self, form: Form, bound: float) -> tuple[float, float]:
+        """Give a form of numbers near the dtype's smallest ones an exponent, any other the exponent 0.
+
+        Numbers below the normal range make an operation many times slower. With the exponent they are in that range,
+        and rounding them to multiples of a unit gives what they would be without.
+
+        Returns:
+            The bound of the form in its new scale, and the unit, 0 for numbers that need no rounding.
+        """
+        power = math.frexp(bound)[1] + form.exponent if math.isfinite(bound) else 0
+        exponent = power if power < self.normal + _SLACK else 0
+        shift = form.exponent - exponent
+        form.terms = tuple((math.ldexp(coefficient, shift), view, stored) for coefficient, view, stored in form.terms)
+        form.constant, form.exponent = math.ldexp(form.constant, shift), exponent
+        return math.ldexp(bound, shift), math.ldexp(1.0, self.subnormal - exponent) if exponent else 0.0
 
     def _empty(self, size: tuple[int, int]) -> np.ndarray:
         """Return memory for a map."""
@@ -462,15 +492,11 @@ class Lumped:
         spares = self.spares.setdefault(shape, [])
         return spares.pop() if spares else kernels.empty(shape, self.dtype)
 
-    def _field(self, array: np.ndarray, bound: float) -> Field:
-        """Keep what was written to memory of `_empty`."""
-        return Field(array, bound, self.spares[array.shape])
-
     def _scale(self, bound: float) -> float:
         """Return the power of two, of the dtype's normal range, that brings a bound near 1."""
         if not math.isfinite(bound):
             return 1.0
-        limit = -np.finfo(self.dtype).minexp
+        limit = -self.normal
         return math.ldexp(1.0, max(min(-math.frexp(bound)[1], limit), -limit))
 
     def _weighted(self, form: Form, weight: float) -> Form:
@@ -497,7 +523,8 @@ _ARITY = 4
 """How many maps `kernels.combine` takes at once."""
 
 _SLACK = 64
-"""Powers of two by which an extended map may be off 1 before it is rescaled."""
+"""Powers of two by which an extended map may be off 1, and one in another precision has to be above the smallest normal
+number, to be stored as it is."""
 
 
 def lanes(images: int) -> int:
