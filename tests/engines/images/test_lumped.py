@@ -432,6 +432,17 @@ def test_fading_maps_are_those_of_the_dtype(precision, dtype, power):
             assert np.all(np.ldexp(found.values.astype(np.float64), -power - 1) % 1 == 0)
 
 
+def test_stored_maps_are_rounded_where_they_fade():
+    # The average is stored for the maximum, a single pixel: eight of it are a multiple of eight of the smallest number.
+    graph = Graph()
+    x = graph.max_pool(graph.avg_pool(graph.conv(graph.input(3, 4, 4), 1, 1), 2, 2), 2, 2)
+    ((output, _),) = graph.global_avg_pool(graph.add([x] * 8))
+    found = Lumped(1 + np.abs(images(16, 3, 4)), "single").outputs(output, 2.0**-148).values
+    units = np.ldexp(found.astype(np.float64), 149)
+    assert not np.any(units % 8)
+    assert len(np.unique(units)) > 1
+
+
 # Which networks have a score.
 
 
