@@ -1,0 +1,1 @@
+"""Scores of a torch model of one's own."""

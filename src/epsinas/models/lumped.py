@@ -1,0 +1,347 @@
+"""Tensors that keep equal entries once, for torch modules whose parameters are constants.
+
+With every weight of a layer equal, its output channels are equal, and so is much of what follows. A `LumpedTensor` is
+a tensor of torch that holds a smaller one, and for each dimension which of its entries are equal: along dimension d,
+entry i of the tensor is entry `members[i]` of the smaller one. Operations on such tensors reach `__torch_dispatch__`;
+rules (`epsinas.models.rules`) compute their results on the smaller tensors. What has no rule is computed at full width,
+so that every result is right, and only the time differs. docs/models.md has the proof.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+aten = torch.ops.aten
+
+
+class Classes:
+    """Which entries along a dimension are equal.
+
+    Args:
+        size: number of entries, 2 or more.
+        members: int64 (size,), the class of each entry, counted from 0; None if all are in one class.
+        number: of classes.
+    """
+
+    __slots__ = ("members", "number", "size")
+
+    def __init__(self, size: int, members: Tensor | None = None, number: int = 1):
+        self.size, self.members, self.number = size, members, number
+
+    @property
+    def counts(self) -> Tensor:
+        """Entries in each class, int64 (number,)."""
+        return (
+            torch.tensor([self.size]) if self.members is None else torch.bincount(self.members, minlength=self.number)
+        )
+
+    @property
+    def places(self) -> Tensor:
+        """The class of each entry, int64 (size,)."""
+        return torch.zeros(self.size, dtype=torch.int64) if self.members is None else self.members
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Classes) or (self.size, self.number) != (other.size, other.number):
+            return False
+        if self.members is None or other.members is None:
+            return self.members is other.members
+        return torch.equal(self.members, other.members)
+
+    __hash__ = None  # type: ignore[assignment]  # equal ones are found by comparison
+
+
+Along = Classes | None
+"""Classes of a dimension; None if every entry is one by itself."""
+
+
+def grouped(places: Tensor) -> tuple[Along, Tensor | None]:
+    """Make classes of entries with equal numbers.
+
+    Args:
+        places: int64 (size,), where each entry is to be taken from; equal numbers make a class.
+
+    Returns:
+        The classes, and the number that each class stands for, int64 (number,).
+    """
+    size = len(places)
+    if size < 2:
+        return None, places
+    kept, members = torch.unique(places, return_inverse=True)
+    if len(kept) == size:
+        return None, places
+    return Classes(size, members if len(kept) > 1 else None, len(kept)), kept
+
+
+class _Content:
+    """What a lumped tensor holds, and if it is a view, of what; `family` has the tensor, its views and theirs."""
+
+    __slots__ = ("classes", "compact", "family", "origin")
+
+    def __init__(self, compact: Tensor, classes: tuple[Along, ...]):
+        self.compact, self.classes = compact, classes
+        self.family: list[weakref.ref[LumpedTensor]] = []
+        self.origin: tuple[_Content, Callable[[Tensor], Tensor]] | None = None
+
+
+class LumpedTensor(Tensor):
+    """A tensor whose entries along some dimensions are equal in classes.
+
+    Args:
+        compact: the smaller tensor, one entry for each class along each dimension.
+        classes: of each dimension.
+    """
+
+    _content: _Content
+
+    @staticmethod
+    def __new__(cls, compact: Tensor, classes: Sequence[Along]) -> LumpedTensor:
+        """Make a tensor of the full shape without memory of its own."""
+        shape = [along.size if along else size for along, size in zip(classes, compact.shape, strict=True)]
+        make: Any = torch.Tensor._make_wrapper_subclass
+        tensor: LumpedTensor = make(cls, shape, dtype=compact.dtype, device=compact.device)
+        tensor._content = _Content(compact, tuple(classes))
+        return tensor
+
+    @property
+    def compact(self) -> Tensor:
+        """The smaller tensor."""
+        return self._content.compact
+
+    @property
+    def classes(self) -> tuple[Along, ...]:
+        """Classes of each dimension."""
+        return self._content.classes
+
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
+        return f"LumpedTensor({tuple(self.shape)} of {tuple(self.compact.shape)}, {self.dtype})"
+
+    __torch_function__: Any = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]  # torch's own stub takes it for a method of instances
+        cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Compute an operation by its rule, or at full width."""
+        return evaluate(func, args, kwargs or {})[0]
+
+
+def constant(like: Tensor, value: float) -> Tensor:
+    """Return a tensor of the shape, dtype and device of another, all of whose entries are a value."""
+    # A value out of the range of the dtype becomes infinite, which `full` refuses.
+    one = torch.tensor(value, dtype=torch.float64).to(like.device, like.dtype)
+    if like.numel() < 2:
+        return one.expand(like.shape).clone()
+    return LumpedTensor(one.reshape([1] * like.ndim), one_class(like.shape))
+
+
+def one_class(shape: Sequence[int]) -> list[Along]:
+    """Return the classes of a tensor of a shape whose entries are all equal."""
+    return [Classes(size) if size > 1 else None for size in shape]
+
+
+def full(x: Any) -> Any:
+    """Return an ordinary tensor; anything else as it is."""
+    if not isinstance(x, LumpedTensor):
+        return x
+    return spread(x, range(x.ndim)).compact.contiguous()
+
+
+def spread(x: LumpedTensor, dims: Sequence[int] | range) -> LumpedTensor:
+    """Return a tensor that holds every entry along some dimensions."""
+    values, classes = x.compact, list(x.classes)
+    for dim in dims:
+        along = classes[dim]
+        if along is not None:
+            if along.members is None:
+                shape = list(values.shape)
+                shape[dim] = along.size
+                values = values.expand(shape)
+            else:
+                values = values.index_select(dim, along.members.to(values.device))
+            classes[dim] = None
+    return LumpedTensor(values, classes)
+
+
+def lumped(x: Tensor) -> LumpedTensor:
+    """Return a lumped tensor, all of whose entries are by themselves if it was an ordinary one."""
+    return x if isinstance(x, LumpedTensor) else LumpedTensor(x, [None] * x.ndim)
+
+
+def joined(first: Along, second: Along) -> tuple[Along, Tensor | None, Tensor | None]:
+    """Return the classes of entries that are equal in two dimensions of one size.
+
+    Returns:
+        The classes; and which class of the first, and of the second, each of them stands for, None for all in order.
+        Where an operand has one class, a single entry serves for all of them, and the answer is None too.
+    """
+    if first is None or second is None:
+        ways = [None if along is None or along.members is None else along.members for along in (first, second)]
+        return None, ways[0], ways[1]
+    if first.members is None:
+        return second, None, None
+    if second.members is None or first == second:
+        return first, None, None
+    both, kept = grouped(first.members * second.number + second.members)
+    assert kept is not None
+    if both is None:
+        return None, first.members, second.members
+    return both, kept // second.number, kept % second.number
+
+
+def taken(values: Tensor, dim: int, way: Tensor | None) -> Tensor:
+    """Take entries along a dimension, or all."""
+    return values if way is None else values.index_select(dim, way.to(values.device))
+
+
+def wide(x: Tensor) -> Tensor:
+    """Return half precision as float32, in which torch sums it, and a count has all its digits."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def nothing(x: Tensor) -> Tensor:
+    """Return an empty tensor in the place of a result that only gradients need."""
+    return torch.empty(0, dtype=x.dtype, device=x.device)
+
+
+Rule = Callable[..., Any]
+
+RULES: dict[Any, Rule] = {}
+"""What computes an operation of torch on lumped tensors, by operation (an overload or all of its overloads)."""
+
+
+def add_rule(*operations: Any) -> Callable[[Rule], Rule]:
+    """Name the operations that a function is a rule of.
+
+    A rule takes the operation's arguments, of which some tensors are lumped, and returns what the operation does, as
+    lumped tensors or ordinary ones; or NotImplemented, for arguments that it leaves to the full width.
+
+    Args:
+        operations: such as `torch.ops.aten.relu`, or one overload of it, `torch.ops.aten.relu.default`.
+
+    Example:
+        >>> import torch
+        >>> from epsinas.models.lumped import RULES, add_rule
+        >>> @add_rule(torch.ops.aten.trace)
+        ... def trace(x):
+        ...     return NotImplemented
+        >>> RULES.pop(torch.ops.aten.trace) is trace
+        True
+    """
+
+    def add(rule: Rule) -> Rule:
+        for operation in operations:
+            RULES[operation] = rule
+        _rule_of.cache_clear()
+        return rule
+
+    return add
+
+
+def evaluate(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
+    """Compute an operation of which some tensors are lumped; say whether by a rule, rather than at full width."""
+    if _changes_first(func) and isinstance(args[0], LumpedTensor):
+        return _in_place(func, args, kwargs)
+    return _out_of_place(func, args, kwargs)
+
+
+def _out_of_place(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
+    rule = _rule_of(func)
+    result = NotImplemented if rule is None else rule(*args, **kwargs)
+    if result is NotImplemented:
+        # What torch composes of other operations, whose rules then serve.
+        result = func.decompose(*args, **kwargs)
+    if result is NotImplemented:
+        return func(*tree_map(full, args), **tree_map(full, kwargs)), False
+    if _is_view(func) and isinstance(args[0], LumpedTensor):
+        _make_views(result, func, args, kwargs)
+        return result, True
+    if isinstance(result, tuple | list):
+        return type(result)(_without_classes(one) for one in result), True
+    return _without_classes(result), True
+
+
+@functools.cache
+def _rule_of(func: Any) -> Rule | None:
+    from epsinas.models.rules import general
+
+    return RULES.get(func) or RULES.get(func.overloadpacket) or general(func)
+
+
+@functools.cache
+def _changes_first(func: Any) -> bool:
+    return func._schema.is_mutable and func._schema.name.endswith("_")
+
+
+@functools.cache
+def _is_view(func: Any) -> bool:
+    returns = func._schema.returns
+    return bool(returns) and returns[0].alias_info is not None and not func._schema.is_mutable
+
+
+def _without_classes(x: Any) -> Any:
+    """Return an ordinary tensor in the place of a lumped one that has no classes."""
+    return x.compact if isinstance(x, LumpedTensor) and not any(x.classes) else x
+
+
+def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]:
+    """Compute an operation that changes its first argument."""
+    target: LumpedTensor = args[0]
+    content = target._content
+    if sum(member() is not None for member in content.family) > 1:
+        _separate(content.family)
+        func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
+        return target, False
+    function = getattr(getattr(aten, func._schema.name.removeprefix("aten::")[:-1]), func._overloadname)
+    result, has_rule = _out_of_place(function, args, kwargs)
+    result = lumped(result)
+    content.compact, content.classes = result.compact.to(target.dtype), result.classes
+    content.origin, content.family = None, []
+    return target, has_rule
+
+
+def _make_views(result: Any, func: Any, args: tuple, kwargs: dict) -> None:
+    """Make views members of their tensor's family, so that a change of one reaches the others."""
+    parent: LumpedTensor = args[0]
+    content = parent._content
+    if not content.family:
+        content.family.append(weakref.ref(parent))
+    for position, view in enumerate(result if isinstance(result, list | tuple) else [result]):
+
+        def again(values: Tensor, position: int = position) -> Tensor:
+            made = func(values, *args[1:], **kwargs)
+            return made[position] if isinstance(result, list | tuple) else made
+
+        view._content.family, view._content.origin = content.family, (content, again)
+        content.family.append(weakref.ref(view))
+
+
+def _separate(family: list[weakref.ref[LumpedTensor]]) -> None:
+    """Give a tensor and its views memory that they share, at full width."""
+    done: set[int] = set()
+
+    def fill(content: _Content) -> None:
+        if id(content) in done:
+            return
+        done.add(id(content))
+        if content.origin is None:
+            whole = LumpedTensor(content.compact, content.classes)
+            content.compact = spread(whole, range(whole.ndim)).compact.clone(memory_format=torch.contiguous_format)
+        else:
+            parent, again = content.origin
+            fill(parent)
+            content.compact = again(parent.compact)
+        content.classes = (None,) * content.compact.ndim
+
+    for member in family:
+        tensor = member()
+        if tensor is not None:
+            fill(tensor._content)
