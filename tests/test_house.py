@@ -21,6 +21,7 @@ ORDER = [
     "datasets",
     "engines",
     "metrics",
+    "models",
     "scoring",
     "evaluation",
     "weights training",

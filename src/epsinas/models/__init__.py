@@ -1,1 +1,1 @@
-"""Scores of a torch model of one's own."""
+"""A torch model of one's own: copies of it whose weights are constant, and how it is called."""
