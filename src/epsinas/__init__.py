@@ -5,6 +5,7 @@ Initialisations", arXiv 2302.04406: how much the shape of a network's outputs ch
 weights predicts the accuracy that training would give.
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,20 @@ from epsinas.errors import InputError
 from epsinas.evaluation.ranking import evaluate
 from epsinas.metrics.base import list_metrics
 from epsinas.metrics.epsilon import epsilon
-from epsinas.scoring import score, score_architectures
+from epsinas.scoring import score_architectures
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP, space
 
 if TYPE_CHECKING:
+    from epsinas.models.diagnosis import diagnose, score
     from epsinas.sources.packaged import load_benchmark
+    from epsinas.weights import choose_weights
+
+_LATER = {
+    "choose_weights": "epsinas.weights",
+    "diagnose": "epsinas.models.diagnosis",
+    "load_benchmark": "epsinas.sources.packaged",
+    "score": "epsinas.models.diagnosis",
+}
 
 try:
     __version__ = version("epsinas")
@@ -30,6 +40,8 @@ __all__ = [
     "NasBenchNLP",
     "TokenBatch",
     "__version__",
+    "choose_weights",
+    "diagnose",
     "epsilon",
     "evaluate",
     "list_metrics",
@@ -41,9 +53,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what reads tables only when it is asked for, since most programs do not."""
-    if name == "load_benchmark":
-        from epsinas.sources.packaged import load_benchmark
-
-        return load_benchmark
+    """Import what needs torch or reads tables only when it is asked for, since most programs do not."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

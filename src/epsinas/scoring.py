@@ -1,4 +1,4 @@
-"""Scoring: many architectures of a search space by any metric, or a torch module of one's own."""
+"""Scoring: many architectures of a search space by any metric."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ import pandas as pd
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError, one_line
 from epsinas.metrics.base import LABELS, Metric, Scored, find_metric
-from epsinas.metrics.epsilon import check_weights, epsilon, pair_setting
+from epsinas.metrics.epsilon import check_weights, pair_setting
 from epsinas.metrics.normalisation import check_zeros
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.spaces.base import Space
 
 if TYPE_CHECKING:
-    import torch
-
     from epsinas.engines.sequences.batches import TokenBatch
 
 _TASK = 64
@@ -295,66 +293,3 @@ def _score_task(
 ) -> list[list[Scored]]:
     subjects = (Subject(conditions, architecture, index) for index, architecture in task)
     return [[score_subject(metric, subject, setting) for setting in settings] for subject in subjects]
-
-
-def score(
-    model: torch.nn.Module,
-    batch: torch.Tensor,
-    weights: tuple[float, float],
-    zeros: str = "masked",
-) -> float:
-    """Score any torch module that takes the batch.
-
-    Every parameter is replaced by the constant weight, biases (parameters with `bias` in the last part of their
-    name) by 0; batch normalisation uses the statistics of the batch; everything else, such as dropout, is in
-    evaluation mode. The module's own parameters, buffers and mode are not touched, also after an error.
-
-    Args:
-        model: maps the batch to a tensor, or to a tuple whose first element is taken.
-        batch: what the model takes; floating-point batches must be finite.
-        weights: (low, high), positive.
-        zeros: see `epsinas.epsilon`.
-
-    Returns:
-        The score, NaN where the outputs are constant or not finite.
-
-    Raises:
-        InputError: bad weights, a batch that is not finite, or outputs that are not a tensor.
-
-    Example:
-        >>> import torch
-        >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 10)]
-        >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-        >>> 0 <= score(torch.nn.Sequential(*layers), batch, weights=(1e-3, 1.0)) < 1e-3
-        True
-    """
-    import torch
-
-    from epsinas.engines.images.initialisers import fill
-
-    check_weights(weights)
-    if torch.is_floating_point(batch) and not torch.isfinite(batch).all():
-        raise InputError("batch: has entries that are not finite (NaN or infinite)")
-    modes = [(module, module.training) for module in model.modules()]
-    outputs = []
-    try:
-        for module, _ in modes:
-            module.training = isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
-        for weight in weights:
-            state = {
-                name: fill(torch.empty_like(tensor), 0.0 if "bias" in name.rpartition(".")[2] else weight)
-                for name, tensor in model.named_parameters()
-            }
-            # Batch normalisation in training mode updates its buffers: let it update copies.
-            state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
-            with torch.no_grad():
-                result = torch.func.functional_call(model, state, (batch,))
-            result = result[0] if isinstance(result, tuple | list) else result
-            if not isinstance(result, torch.Tensor):
-                raise InputError(f"model: found outputs of type {type(result).__name__}, expected a tensor")
-            outputs.append(result.detach().to("cpu", torch.float64).numpy())
-    finally:
-        for module, training in modes:
-            module.training = training
-    low, high = outputs
-    return epsilon(low, high, zeros)

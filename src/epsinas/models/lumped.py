@@ -300,9 +300,14 @@ def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]
         _separate(content.family)
         func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
         return target, False
-    function = getattr(getattr(aten, func._schema.name.removeprefix("aten::")[:-1]), func._overloadname)
+    function = getattr(getattr(aten, func._schema.name.removeprefix("aten::")[:-1]), func._overloadname, None)
+    if function is None:
+        # Such as `transpose_`, which changes the shape.
+        raise NotImplementedError(f"{func} of a lumped tensor")
     result, has_rule = _out_of_place(function, args, kwargs)
     result = lumped(result)
+    if result.shape != target.shape:
+        raise NotImplementedError(f"{func} of a lumped tensor changes its shape")
     content.compact, content.classes = result.compact.to(target.dtype), result.classes
     content.origin, content.family = None, []
     return target, has_rule
@@ -314,14 +319,17 @@ def _make_views(result: Any, func: Any, args: tuple, kwargs: dict) -> None:
     content = parent._content
     if not content.family:
         content.family.append(weakref.ref(parent))
-    for position, view in enumerate(result if isinstance(result, list | tuple) else [result]):
-
-        def again(values: Tensor, position: int = position) -> Tensor:
-            made = func(values, *args[1:], **kwargs)
-            return made[position] if isinstance(result, list | tuple) else made
-
+    several, further = isinstance(result, list | tuple), args[1:]
+    for position, view in enumerate(result if several else [result]):
+        # Neither the parent nor its other views are to live on in this function.
+        again = functools.partial(_view_again, func, further, kwargs, position if several else None)
         view._content.family, view._content.origin = content.family, (content, again)
         content.family.append(weakref.ref(view))
+
+
+def _view_again(func: Any, further: tuple, kwargs: dict, position: int | None, values: Tensor) -> Tensor:
+    made = func(values, *further, **kwargs)
+    return made if position is None else made[position]
 
 
 def _separate(family: list[weakref.ref[LumpedTensor]]) -> None:

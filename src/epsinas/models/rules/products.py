@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from epsinas.models.lumped import Along, LumpedTensor, add_rule, aten, full, joined, lumped, spread, taken, wide
-from epsinas.models.rules.structure import picked, view
+from epsinas.models.rules.structure import picked, unsqueeze, view
 
 
 def contracted(x: Tensor, y: Tensor, dim_x: int, dim_y: int, counted: bool = True) -> tuple[LumpedTensor, LumpedTensor]:
@@ -93,41 +94,84 @@ def convolution(
     groups: int,
 ) -> Any:
     """Convolve one channel of each class with one filter of each class."""
-    dtype = x.dtype
     spatial = range(2, weight.ndim)
-    a, b = spread(lumped(wide(x)), spatial), spread(lumped(wide(weight)), spatial)
-    options = (stride, padding, dilation, transposed, output_padding)
-    # Dimensions of the weight: outputs and inputs, of which those of a transposed convolution lie the other way.
-    if groups == 1:
-        inputs = 0 if transposed else 1
-        a, b = contracted(a, b, 1, inputs)
-        result = LumpedTensor(
-            aten.convolution(a.compact, b.compact, None, *options, 1),
-            [a.classes[0], b.classes[1 - inputs], *[None] * len(spatial)],
-        )
+    a, b = spread(lumped(wide(x)), spatial), lumped(wide(weight))
+    even = not transposed and all(size == 1 for size in b.compact.shape[2:])
+    if not even:
+        b = spread(b, spatial)
+    # Channels as (groups, channels of a group): groups with equal inputs and equal filters are one. Of the weight's
+    # dimensions, a transposed convolution has inputs and outputs the other way round.
+    if groups > 1:
+        a = view(a, [x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]])
+        b = view(b, [groups, weight.shape[0] // groups, *weight.shape[1:]])
     else:
-        # Channels as (groups, channels of a group): groups with equal inputs and equal filters are one.
-        shape = list(a.shape)
-        a = view(a, [shape[0], groups, shape[1] // groups, *shape[2:]])
-        b = view(b, [groups, b.shape[0] // groups, *b.shape[1:]])
-        inputs = 1 if transposed else 2
-        a, b = contracted(a, b, 2, inputs)
-        along, first, second = joined(a.classes[1], b.classes[0])
-        number = along.number if along else groups
-        left, right = taken(a.compact, 1, first), taken(b.compact, 0, second)
-        left = left.expand(left.shape[0], number, *left.shape[2:])
-        right = right.expand(number, *right.shape[1:])
-        made = aten.convolution(left.flatten(1, 2), right.flatten(0, 1), None, *options, number)
-        outputs = b.classes[3 - inputs]
-        grouped_result = LumpedTensor(
-            made.unflatten(1, (number, made.shape[1] // number)), [a.classes[0], along, outputs, *[None] * len(spatial)]
-        )
-        result = view(
-            grouped_result,
-            [shape[0], groups * grouped_result.shape[2], *made.shape[2:]],
-        )
-    result = LumpedTensor(result.compact.to(dtype), result.classes)
+        a, b = unsqueeze(a, 1), unsqueeze(b, 0)
+    a, b = contracted(a, b, 2, 1 if transposed else 2)
+    along, first, second = joined(a.classes[1], b.classes[0])
+    number = along.number if along else groups
+    left, right = taken(a.compact, 1, first), taken(b.compact, 0, second)
+    left = left.expand(left.shape[0], number, *left.shape[2:])
+    right = right.expand(number, *right.shape[1:])
+    if even:
+        made = _even_convolution(left, right.flatten(2), weight.shape[2:], stride, padding, dilation)
+    else:
+        options = (stride, padding, dilation, transposed, output_padding, number)
+        made = aten.convolution(left.flatten(1, 2), right.flatten(0, 1), None, *options)
+        made = made.unflatten(1, (number, made.shape[1] // number))
+    outputs = b.classes[2 if transposed else 1]
+    parts = LumpedTensor(made.to(x.dtype), [a.classes[0], along, outputs, *[None] * len(spatial)])
+    if groups > 1:
+        result = view(parts, [x.shape[0], groups * parts.shape[2], *made.shape[3:]])
+    else:
+        result = LumpedTensor(parts.compact.squeeze(1), [a.classes[0], *parts.classes[2:]])
     return result if bias is None else torch.add(result, bias.reshape([-1] + [1] * len(spatial)))
+
+
+def _even_convolution(
+    x: Tensor,
+    weight: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Tensor:
+    """Convolve with filters that are constant over their window: sums over windows, one dimension after the other.
+
+    Args:
+        x: (N, groups, inputs, ...).
+        weight: (groups, outputs, inputs).
+
+    Returns:
+        (N, groups, outputs, ...).
+    """
+    if weight.shape[2] > 1 and weight.stride(2) == 0:
+        x, weight = x.sum(2, keepdim=True), weight[:, :, :1]
+    windows_first = x.shape[2] <= weight.shape[1]
+    if windows_first:
+        x = _windows(x, kernel, stride, padding, dilation)
+    if weight.shape[2] == 1:
+        x = x * weight.reshape(1, *weight.shape[:2], *[1] * (x.ndim - 3))
+    else:
+        x = torch.einsum("gok,ngk...->ngo...", weight, x)
+    return x if windows_first else _windows(x, kernel, stride, padding, dilation)
+
+
+def _windows(
+    x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> Tensor:
+    """Sum over windows of the last dimensions."""
+    border = [side for pad in reversed(padding) for side in (pad, pad)]
+    if any(border):
+        x = functional.pad(x, border)
+    for dim, (size, step, apart) in enumerate(zip(kernel, stride, dilation, strict=True), x.ndim - len(kernel)):
+        last = (x.shape[dim] - apart * (size - 1) - 1) // step * step
+        places = [x.narrow(dim, apart * k, last + 1) for k in range(size)]
+        if step > 1:
+            places = [aten.slice(place, dim, 0, None, step) for place in places]
+        x = places[0] if size == 1 else places[0] + places[1]
+        for place in places[2:]:
+            x += place
+    return x
 
 
 @add_rule(aten.embedding)

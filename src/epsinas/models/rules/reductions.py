@@ -90,7 +90,7 @@ def moments(x: LumpedTensor, dims: Sequence[int]) -> tuple[Tensor, Tensor]:
     return average, mean(lumped(torch.mul(deviation, deviation)), dims, True)
 
 
-@add_rule(aten.var_mean)
+@add_rule(aten.var_mean.correction)
 def _var_mean(
     x: LumpedTensor, dims: int | Sequence[int] | None = None, *, correction: float | None = 1, keepdim: bool = False
 ) -> tuple[Any, Any]:
@@ -104,12 +104,12 @@ def _var_mean(
     return variance, average
 
 
-@add_rule(aten.var)
+@add_rule(aten.var.correction)
 def _var(x: LumpedTensor, dims: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
     return _var_mean(x, dims, correction=correction, keepdim=keepdim)[0]
 
 
-@add_rule(aten.std)
+@add_rule(aten.std.correction)
 def _std(x: LumpedTensor, dims: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
     return torch.sqrt(_var(x, dims, correction=correction, keepdim=keepdim))
 

@@ -28,7 +28,7 @@ def _along_last(func: Any, dims: int) -> Rule:
         if x.ndim <= dims:
             return NotImplemented
         part = spread(lumped(x), range(x.ndim - dims, x.ndim))
-        result = func(part.compact, *args, **kwargs)
+        result = func(part.compact.contiguous(), *args, **kwargs)
         if isinstance(result, Tensor):
             return LumpedTensor(result, part.classes)
         return tuple(LumpedTensor(one, part.classes) for one in result)
@@ -49,7 +49,7 @@ def _along_one(func: Any, at: int, default: int | None) -> Rule:
         if not isinstance(x, LumpedTensor) or dim is None or x.ndim == 0:
             return NotImplemented
         part = spread(x, [dim % x.ndim])
-        result = func(part.compact, *args, **kwargs)
+        result = func(part.compact.contiguous(), *args, **kwargs)
         results = [result] if isinstance(result, Tensor) else list(result)
         classes = list(part.classes)
         if results[0].ndim < x.ndim:

@@ -1,0 +1,385 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from epsinas.models import lumped
+from epsinas.models.lumped import (
+    RULES,
+    Classes,
+    LumpedTensor,
+    add_rule,
+    constant,
+    evaluate,
+    full,
+    grouped,
+    joined,
+)
+
+aten = torch.ops.aten
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def lumps(*sizes: int | tuple[int, list[int] | None], seed: int = 0) -> LumpedTensor:
+    """A random lumped tensor: each dimension a size, or a size and the class of each entry, None for one class."""
+    shape, classes = [], []
+    for size in sizes:
+        length, members = size if isinstance(size, tuple) else (size, range(size))
+        if not isinstance(size, tuple):
+            classes.append(None)
+            shape.append(length)
+        elif members is None:
+            classes.append(Classes(length))
+            shape.append(1)
+        else:
+            classes.append(Classes(length, torch.tensor(members), max(members) + 1))
+            shape.append(max(members) + 1)
+    return LumpedTensor(random(*shape, seed=seed), classes)
+
+
+X = (4, (6, [0, 1, 0, 2, 1, 1]), 5, (5, None))
+"""Images of six channels in three classes, equal along each row."""
+
+
+def compare(function, *tensors, lumped_part: bool = True):
+    """Hold a function of lumped tensors to what it gives for ordinary ones."""
+    expected = function(*(full(x).clone() for x in tensors))
+    found = function(
+        *(LumpedTensor(x.compact.clone(), x.classes) if isinstance(x, LumpedTensor) else x.clone() for x in tensors)
+    )
+    pairs = zip(found, expected, strict=True) if isinstance(expected, tuple | list) else [(found, expected)]
+    for one, wanted in pairs:
+        assert one.shape == wanted.shape
+        assert one.dtype == wanted.dtype
+        torch.testing.assert_close(full(one), wanted, rtol=1e-12, atol=1e-12, equal_nan=True)
+        if lumped_part and isinstance(one, LumpedTensor):
+            assert one.compact.numel() < wanted.numel()
+    return found
+
+
+# What a lumped tensor is.
+
+
+def test_a_constant_has_one_entry():
+    x = constant(torch.zeros(3, 1, 4), 2.5)
+    assert (x.shape, x.compact.shape) == ((3, 1, 4), (1, 1, 1))
+    assert full(x).equal(torch.full((3, 1, 4), 2.5))
+    assert type(constant(torch.zeros(1), 2.0)) is Tensor
+    assert type(constant(torch.zeros(()), 2.0)) is Tensor
+    assert constant(torch.zeros(0, 3), 2.0).shape == (0, 3)
+    assert full(constant(torch.zeros(2, dtype=torch.float16), 1e9)).tolist() == [math.inf, math.inf]
+
+
+def test_entries_are_those_of_their_classes():
+    compact = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    x = LumpedTensor(compact, [Classes(3, torch.tensor([1, 0, 1]), 2), None])
+    assert full(x).tolist() == [[3, 4], [1, 2], [3, 4]]
+    assert repr(x) == "LumpedTensor((3, 2) of (2, 2), torch.float32)"
+
+
+def test_equal_numbers_are_grouped():
+    along, kept = grouped(torch.tensor([7, 2, 7, 5]))
+    assert (along.size, along.number, along.members.tolist(), kept.tolist()) == (4, 3, [2, 0, 2, 1], [2, 5, 7])
+    assert along.counts.tolist() == [1, 1, 2]
+    assert grouped(torch.tensor([3, 1]))[0] is None
+    assert grouped(torch.tensor([3, 3]))[0].members is None
+
+
+def test_joined_classes_are_equal_in_both():
+    first, second = Classes(4, torch.tensor([0, 0, 1, 1]), 2), Classes(4, torch.tensor([1, 0, 0, 0]), 2)
+    along, left, right = joined(first, second)
+    assert along.members.tolist() == [1, 0, 2, 2]
+    assert (left.tolist(), right.tolist()) == ([0, 0, 1], [0, 1, 0])
+    assert joined(first, Classes(4)) == (first, None, None)
+    assert joined(None, first)[2].tolist() == [0, 0, 1, 1]
+
+
+# Operations against ordinary tensors.
+
+UNARY = {
+    "relu": torch.relu,
+    "gelu": functional.gelu,
+    "hardswish": functional.hardswish,
+    "clamp": lambda x: x.clamp(-0.5, 0.5),
+    "power": lambda x: x**2,
+    "type": lambda x: x.float(),
+    "clone": lambda x: x.clone(memory_format=torch.contiguous_format),
+    "zeros": lambda x: torch.zeros_like(x) + x,
+    "flatten": lambda x: x.flatten(1),
+    "merge first": lambda x: x.flatten(0, 1),
+    "split channels": lambda x: x.view(4, 2, 3, 5, 5),
+    "split channels otherwise": lambda x: x.reshape(4, 3, 2, 5, 5),
+    "shuffle": lambda x: x.view(4, 2, 3, 5, 5).transpose(1, 2).reshape(4, 6, 5, 5),
+    "shuffle function": lambda x: functional.channel_shuffle(x, 3),
+    "merge and split": lambda x: x.reshape(4, 10, 15),
+    "split and merge back": lambda x: x.view(2, 2, 6, 25).view(4, 6, 5, 5),
+    "permute": lambda x: x.permute(0, 2, 3, 1),
+    "transpose": lambda x: x.transpose(1, -1),
+    "unsqueeze": lambda x: x.unsqueeze(2),
+    "squeeze": lambda x: x[:, :, :1].squeeze(2),
+    "expand": lambda x: x[:, :1].expand(4, 7, 5, 5),
+    "repeat": lambda x: x.repeat(1, 2, 1, 1),
+    "repeat interleave": lambda x: x.repeat_interleave(2, 1),
+    "slice": lambda x: x[:, 1:5:2, :, 2:],
+    "select": lambda x: x[:, 3],
+    "negative index": lambda x: x[:, -1, ..., -1],
+    "index": lambda x: x[:, [3, 3, 0]],
+    "index select": lambda x: x.index_select(1, torch.tensor([5, 0, 5])),
+    "flip": lambda x: x.flip(1, 2),
+    "roll": lambda x: x.roll((2, 1), (1, 2)),
+    "chunk": lambda x: x.chunk(4, 1),
+    "split": lambda x: x.split([1, 2, 3], 1),
+    "unbind": lambda x: x.unbind(1),
+    "unfold": lambda x: x.unfold(2, 3, 1),
+    "cat with itself": lambda x: torch.cat([x, x], 1),
+    "cat": lambda x: torch.cat([x, 2 * x[:, :2]], 1),
+    "cat of rows": lambda x: torch.cat([x, x + 1], 2),
+    "stack": lambda x: torch.stack([x, x + 1], 2),
+    "pad": lambda x: functional.pad(x, (1, 2, 3, 4)),
+    "pad channels": lambda x: functional.pad(x, (0, 0, 0, 0, 1, 2), value=3.0),
+    "pad negatively": lambda x: functional.pad(x, (0, 0, 0, 0, -1, -2)),
+    "sum": lambda x: x.sum(1),
+    "sum of all": lambda x: x.sum(),
+    "mean": lambda x: x.mean((1, 2), keepdim=True),
+    "mean of all": lambda x: x.mean(),
+    "maximum": lambda x: x.amax((1, 3)),
+    "minimum": lambda x: x.amin(1, keepdim=True),
+    "variance": lambda x: x.var((1, 3)),
+    "deviation": lambda x: x.std((2, 3), unbiased=False),
+    "variance and mean": lambda x: torch.var_mean(x, (0, 1), keepdim=True),
+    "norm": lambda x: torch.linalg.vector_norm(x, dim=1),
+    "normalise": lambda x: functional.normalize(x, dim=1),
+    "softmax": lambda x: x.softmax(1),
+    "softmax of rows": lambda x: x.softmax(2),
+    "log softmax": lambda x: x.log_softmax(1),
+    "logsumexp": lambda x: x.logsumexp(1),
+    "maximum pool": lambda x: functional.max_pool2d(x, 3, 2, 1),
+    "mean pool": lambda x: functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    "adaptive pool": lambda x: functional.adaptive_avg_pool2d(x, 2),
+    "global pool": lambda x: functional.adaptive_avg_pool2d(x, 1),
+    "nearest": lambda x: functional.interpolate(x, scale_factor=2),
+    "bilinear": lambda x: functional.interpolate(x, size=7, mode="bilinear", align_corners=False),
+    "reflection": lambda x: functional.pad(x, (1, 1, 1, 1), mode="reflect"),
+    "pixel shuffle": lambda x: functional.pixel_shuffle(x.repeat(1, 2, 1, 1), 2),
+    "pixel unshuffle": lambda x: functional.pixel_unshuffle(x[..., :4, :4], 2),
+    "instance norm": lambda x: functional.instance_norm(x),
+    "group norm": lambda x: functional.group_norm(x, 2),
+    "layer norm": lambda x: functional.layer_norm(x, (6, 5, 5)),
+    "batch norm": lambda x: functional.batch_norm(x, None, None, training=True),
+    "running averages": lambda x: functional.batch_norm(x, random(6), random(6).abs() + 1),
+    "glu": lambda x: functional.glu(x, 1),
+    "cumulative sum": lambda x: x.cumsum(1),
+    "sort": lambda x: x.sort(dim=1, stable=True),
+    "largest": lambda x: x.max(1)[0],
+    "median": lambda x: x.median(1)[0],
+    "triangle": lambda x: x.tril(),
+    "diagonal": lambda x: x.diagonal(dim1=2, dim2=3),
+    "where": lambda x: torch.where(x > 0, x, -x),
+    "masked": lambda x: x.masked_fill(x > 0, 7.0),
+    "mask": lambda x: x[x > 0],
+    "outer": lambda x: torch.einsum("nchw,ncvw->nhv", x, x),
+    "unfolded windows": lambda x: functional.unfold(x, 3),
+}
+
+
+@pytest.mark.parametrize("function", UNARY.values(), ids=UNARY)
+def test_operations_equal_those_on_ordinary_tensors(function):
+    for x in (lumps(*X), lumps((4, None), (6, None), (5, None), (5, None)), lumps((4, [0, 1, 1, 0]), 6, (5, None), 5)):
+        compare(function, x, lumped_part=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["relu", "shuffle", "cat", "mean", "group norm", "maximum pool", "softmax", "pad channels"]
+)
+def test_results_are_lumped(name):
+    assert isinstance(compare(UNARY[name], lumps(*X)), LumpedTensor)
+
+
+BINARY = {
+    "add": lambda x, y: x + y,
+    "broadcast": lambda x, y: x * y[:1, :, :1, :1],
+    "broadcast to more dimensions": lambda x, y: x[0, :, 0, 0][:, None, None] - y,
+    "where": lambda x, y: torch.where(x > y, x, y),
+    "lerp": lambda x, y: torch.lerp(x, y, 0.3),
+    "cat": lambda x, y: torch.cat([x, y, x], 1),
+    "matrix product": lambda x, y: x.flatten(2).transpose(1, 2) @ y.flatten(2),
+    "product over channels": lambda x, y: torch.einsum("nchw,nchw->nhw", x, y),
+    "bilinear": lambda x, y: torch.einsum("nchw,mchw->nm", x, y),
+    "baddbmm": lambda x, y: torch.baddbmm(x[:, 0], x[:, 1], y[:, 2], beta=0.5, alpha=2.0),
+    "attention": lambda x, y: functional.scaled_dot_product_attention(x, y, x),
+    "causal attention": lambda x, y: functional.scaled_dot_product_attention(x, y, y, is_causal=True),
+    "distance": lambda x, y: torch.cdist(x.flatten(2), y.flatten(2)),
+    "prelu": lambda x, y: functional.prelu(x, y[0, :, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("function", BINARY.values(), ids=BINARY)
+def test_operations_on_two_equal_those_on_ordinary_tensors(function):
+    others = lumps(4, (6, [1, 1, 0, 0, 2, 0]), (5, None), 5, seed=1), lumps(4, 6, (5, [0, 0, 1, 1, 1]), 5, seed=1)
+    for other in (*others, full(others[0])):
+        compare(function, lumps(*X), other, lumped_part=False)
+        compare(function, other, lumps(*X), lumped_part=False)
+
+
+CONVOLUTIONS = {
+    "plain": (6, 4, {}),
+    "strided": (6, 4, {"stride": 2, "padding": 1}),
+    "dilated": (6, 4, {"dilation": 2, "padding": 2}),
+    "grouped": (6, 4, {"groups": 2, "padding": 1}),
+    "depthwise": (6, 12, {"groups": 6, "padding": (1, 0), "stride": (1, 2)}),
+    "same": (6, 4, {"padding": "same"}),
+}
+
+
+@pytest.mark.parametrize("of_weight", ["constant", "classes", "ordinary"])
+@pytest.mark.parametrize(("inputs", "outputs", "options"), CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_convolutions(inputs, outputs, options, of_weight):
+    each = inputs // options.get("groups", 1)
+    weight = {
+        "constant": lumps((outputs, None), (each, None) if each > 1 else 1, (3, None), (3, None)),
+        "classes": lumps((outputs, [0, 1, 1, 0] * (outputs // 4)), (each, None) if each > 1 else 1, 3, (3, [0, 1, 0])),
+        "ordinary": random(outputs, each, 3, 3),
+    }[of_weight]
+    for x in (lumps(*X), lumps((4, None), 6, 5, 5), random(4, 6, 5, 5)):
+        for bias in (None, constant(torch.zeros(outputs, dtype=torch.float64), 0.5), random(outputs)):
+            tensors = [x, weight] if bias is None else [x, weight, bias]
+            compare(lambda *given: functional.conv2d(*given, **options), *tensors, lumped_part=False)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_transposed_convolutions(groups):
+    for weight in (lumps((6, None), (12 // groups, None), (2, None), (2, None)), random(6, 12 // groups, 2, 2)):
+        for x in (lumps(*X), random(4, 6, 5, 5)):
+            compare(
+                lambda x, w: functional.conv_transpose2d(x, w, stride=2, groups=groups, output_padding=1),
+                x,
+                weight,
+                lumped_part=False,
+            )
+
+
+@pytest.mark.parametrize("name", ["batch", "group", "layer", "instance"])
+def test_normalisation_with_weights(name):
+    functions = {
+        "batch": lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),
+        "group": lambda x, w, b: functional.group_norm(x, 3, w, b),
+        "layer": lambda x, w, b: functional.layer_norm(x.movedim(1, -1), (6,), w, b),
+        "instance": lambda x, w, b: functional.instance_norm(x, weight=w, bias=b),
+    }
+    for weight in (lumps((6, None)), lumps((6, [0, 0, 1, 1, 1, 0])), random(6)):
+        for x in (lumps(*X), random(4, 6, 5, 5)):
+            compare(functions[name], x, weight, random(6, seed=3), lumped_part=False)
+
+
+def test_layer_norm_of_equal_channels_is_exactly_zero():
+    x = lumps(4, (768, None))
+    assert not functional.layer_norm(x, (768,)).compact.any()
+
+
+def test_embeddings_by_a_constant_are_one():
+    table = constant(torch.zeros(10, 4, dtype=torch.float64), 0.25)
+    found = functional.embedding(torch.tensor([[1, 2], [3, 3]]), table)
+    assert (found.shape, found.compact.shape) == ((2, 2, 4), (1, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_sum_in_half_precision_counts_in_single(dtype):
+    # 3000 times 2^-8 is no number of either half precision on the way, and the sum is.
+    x, weight = constant(torch.zeros(1, 3000, dtype=dtype), 2.0**-8), constant(torch.zeros(5, 3000, dtype=dtype), 1.0)
+    found = functional.linear(x, weight)
+    assert found.dtype == dtype
+    assert full(found).double().tolist() == [[float(torch.tensor(3000 / 256).to(dtype))] * 5]
+
+
+# Changes in place.
+
+IN_PLACE = {
+    "whole": lambda x: x.relu_(),
+    "add": lambda x: x.add_(1.0),
+    "through a view": lambda x: x.view(4, -1).relu_(),
+    "through a slice": lambda x: x[:, :2].mul_(3.0),
+    "assignment": lambda x: x.__setitem__((slice(None), 0), 7.0),
+    "assignment of a tensor": lambda x: x.__setitem__((slice(None), slice(1, 3)), random(4, 2, 5, 5)),
+    "assignment by mask": lambda x: x.__setitem__(x > 0, 0.5),
+    "copy": lambda x: x.copy_(random(4, 6, 5, 5)),
+    "zero": lambda x: x[0].zero_(),
+    "view of a view": lambda x: x.transpose(0, 1)[2].view(4, 25).fill_(2.0),
+    "chunks": lambda x: [chunk.mul_(k) for k, chunk in enumerate(x.chunk(3, 1))],
+}
+
+
+@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+@pytest.mark.parametrize("size", [X, (4, (6, None), 5, 5)])
+def test_changes_in_place_reach_views_and_what_they_are_views_of(change, size):
+    def function(x):
+        view, rows = x[:, 1:4], x.flatten(2)
+        part = view.transpose(1, 2)
+        change(x)
+        y = rows * 2
+        view.add_(1.0)
+        return x, view, rows, part, y
+
+    compare(function, lumps(*size), lumped_part=False)
+
+
+def test_a_tensor_whose_views_are_gone_stays_lumped():
+    # Elsewhere autograd keeps what a view is of.
+    with torch.inference_mode():
+        x = lumps(*X)
+        x = x.view(4, 6, 25)
+        x.relu_()
+    assert isinstance(x, LumpedTensor)
+    assert x.compact.shape == (4, 3, 5)
+
+
+def test_an_ordinary_tensor_is_changed_by_a_lumped_one():
+    compare(lambda x, y: x.add_(y), random(4, 6, 5, 5), lumps(*X), lumped_part=False)
+
+
+def test_a_change_of_shape_in_place_is_refused():
+    with pytest.raises(NotImplementedError, match="transpose_"):
+        lumps(*X).transpose_(0, 1)
+    with pytest.raises(NotImplementedError, match="squeeze_"):
+        lumps(1, (6, None)).squeeze_(0)
+
+
+# Rules of one's own.
+
+
+def test_an_operation_without_a_rule_runs_at_full_width():
+    x = lumps(*X)
+    result, has_rule = evaluate(aten.linalg_inv_ex.default, (x,), {})
+    assert not has_rule
+    assert type(result[0]) is Tensor
+    assert evaluate(aten.relu.default, (x,), {})[1]
+
+
+def test_a_rule_of_ones_own_is_used_and_may_leave_cases_to_the_full_width():
+    calls = []
+
+    @add_rule(aten.trace)
+    def trace(x):
+        calls.append(x)
+        return NotImplemented if len(calls) > 1 else x.compact.diagonal().sum()
+
+    try:
+        x = LumpedTensor(random(3, 3), [None, None])
+        assert torch.trace(x) == torch.trace(x)
+        assert len(calls) == 2
+    finally:
+        del RULES[aten.trace]
+        lumped._rule_of.cache_clear()
+
+
+def test_modules_take_lumped_parameters():
+    layer = nn.Linear(3, 4)
+    layer._parameters["weight"] = nn.Parameter(constant(layer.weight.detach(), 2.0), requires_grad=False)
+    with torch.no_grad():
+        found = layer(torch.ones(2, 3))
+    assert isinstance(layer.weight, LumpedTensor)
+    torch.testing.assert_close(full(found), (6 + layer.bias.detach()).expand(2, 4))
