@@ -212,15 +212,14 @@ def _convert_buffers(module: nn.Module, dtype: torch.dtype) -> None:
 def _put_time_first(module: nn.Module) -> None:
     """Transpose what recurrent layers take and give, as they do by operations that change a tensor's shape in place."""
 
-    def before(part: nn.RNNBase, given: tuple) -> tuple:
-        return (given[0].transpose(0, 1), *given[1:]) if isinstance(given[0], Tensor) and given[0].ndim == 3 else given
+    def transposed(first: Any, *others: Any) -> tuple:
+        return first.transpose(0, 1) if isinstance(first, Tensor) and first.ndim == 3 else first, *others
 
-    def after(part: nn.RNNBase, given: tuple, result: Any) -> Any:
-        return (
-            (result[0].transpose(0, 1), *result[1:])
-            if isinstance(result[0], Tensor) and result[0].ndim == 3
-            else result
-        )
+    def before(part: nn.RNNBase, given: tuple) -> tuple:
+        return transposed(*given)
+
+    def after(part: nn.RNNBase, given: tuple, result: tuple) -> tuple:
+        return transposed(*result)
 
     for part in module.modules():
         if isinstance(part, nn.RNNBase) and part.batch_first:
