@@ -10,6 +10,7 @@ so that every result is right, and only the time differs. docs/models.md has the
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -131,10 +132,10 @@ class LumpedTensor(Tensor):
         cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Compute an operation by its rule, or at full width."""
-        return evaluate(func, args, kwargs or {})[0]
+        return compute(func, args, kwargs or {})[0]
 
 
-def constant(like: Tensor, value: float) -> Tensor:
+def constant_tensor(like: Tensor, value: float) -> Tensor:
     """Return a tensor of the shape, dtype and device of another, all of whose entries are a value."""
     # A value out of the range of the dtype becomes infinite, which `full` refuses.
     one = torch.tensor(value, dtype=torch.float64).to(like.device, like.dtype)
@@ -246,7 +247,7 @@ def add_rule(*operations: Any) -> Callable[[Rule], Rule]:
     return add
 
 
-def evaluate(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
+def compute(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     """Compute an operation of which some tensors are lumped; say whether by a rule, rather than at full width."""
     if _changes_first(func) and isinstance(args[0], LumpedTensor):
         return _in_place(func, args, kwargs)
@@ -256,17 +257,30 @@ def evaluate(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
 def _out_of_place(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     rule = _rule_of(func)
     result = NotImplemented if rule is None else rule(*args, **kwargs)
+    before = _at_full_width.count
     if result is NotImplemented:
         # What torch composes of other operations, whose rules then serve.
         result = func.decompose(*args, **kwargs)
     if result is NotImplemented:
+        _at_full_width.count += 1
         return func(*tree_map(full, args), **tree_map(full, kwargs)), False
+    by_rules = before == _at_full_width.count
     if _is_view(func) and isinstance(args[0], LumpedTensor):
-        _make_views(result, func, args, kwargs)
-        return result, True
+        if not isinstance(result, tuple | list) or all(isinstance(one, LumpedTensor) for one in result):
+            _make_views(result, func, args, kwargs)
+        return result, by_rules
     if isinstance(result, tuple | list):
-        return type(result)(_without_classes(one) for one in result), True
-    return _without_classes(result), True
+        return type(result)(_without_classes(one) for one in result), by_rules
+    return _without_classes(result), by_rules
+
+
+class _Counter(threading.local):
+    """How many operations ran at full width, so that what is composed of others is known by them."""
+
+    count = 0
+
+
+_at_full_width = _Counter()
 
 
 @functools.cache

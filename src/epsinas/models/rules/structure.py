@@ -218,7 +218,7 @@ def cut(x: LumpedTensor, dim: int = 0, start: int | None = None, end: int | None
 
 
 @add_rule(aten.select)
-def select(x: LumpedTensor, dim: int, index: int) -> LumpedTensor:
+def one_entry(x: LumpedTensor, dim: int, index: int) -> LumpedTensor:
     """Take one entry along a dimension."""
     dim %= x.ndim
     along = x.classes[dim]
@@ -249,7 +249,7 @@ def _roll(x: LumpedTensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> A
 
 @add_rule(aten.unbind)
 def _unbind(x: LumpedTensor, dim: int = 0) -> list[LumpedTensor]:
-    return [select(x, dim, index) for index in range(x.shape[dim])]
+    return [one_entry(x, dim, index) for index in range(x.shape[dim])]
 
 
 @add_rule(aten.split_with_sizes, aten.unsafe_split_with_sizes)
