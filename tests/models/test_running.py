@@ -39,19 +39,21 @@ def test_lumped_equals_full_width_on_models(name):
 @settings(max_examples=60, deadline=None)
 def test_lumped_equals_full_width_on_random_networks(network):
     module, batch = network
-    rng = np.random.default_rng(0)
     assume(any(True for _ in module.parameters()))
     for weight in WEIGHTS:
-        # What magnifies a change in the last digits by 1e5, such as a sum of what was normalised, is all rounding.
-        nearby = [batch * (1 + 2.0**-50 * torch.from_numpy(rng.uniform(-1, 1, batch.shape))) for _ in range(3)]
-        values = [run(module, one, weight, "full-width").values for one in (batch, *nearby)]
-        assume(all((one - values[0]).abs().max() <= 1e-11 * values[0].abs().max() for one in values))
+        # Outputs that are made of rounding, such as a sum of what was normalised, are others in single precision.
+        single, double = (
+            run(module, batch, weight, "full-width", dtype=dtype).values.double()
+            for dtype in (torch.float32, torch.float64)
+        )
+        assume((single - double).abs().max() <= 1e-4 * double.abs().max())
         assert difference(module, batch, weight) < 1e-10
 
 
-@pytest.mark.parametrize(
-    "space", [NasBench201(channels=4, cells=1), NasBench101(channels=8, cells=1)], ids=["201", "101"]
-)
+SPACES = {"201": NasBench201(channels=4, cells=1), "101": NasBench101(channels=8, cells=1)}
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_networks_of_the_spaces_equal_their_own_engine(space):
     batch = np.random.default_rng(0).standard_normal((8, 3, 8, 8))
     own = space_engine("lumped", space, batch, "double")
