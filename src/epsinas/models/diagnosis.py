@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from epsinas.metrics.epsilon import check_weights
+from epsinas.metrics.epsilon import check_weights, epsilon
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import ROUNDINGS
 from epsinas.models.calls import distinct_outputs
@@ -230,6 +230,12 @@ def _diagnosed(
         operations,
         sum(one.seconds for one in runs),
     )
+
+
+def score_outputs(runs: Sequence[Outputs], zeros: str = "masked") -> float:
+    """Return the score of a model's outputs under two weights, NaN where there is none."""
+    low, high = _compared(runs)
+    return epsilon(low, high, zeros)
 
 
 def _compared(runs: Sequence[Outputs]) -> list[np.ndarray]:
