@@ -172,9 +172,9 @@ def _models(options: argparse.Namespace) -> Iterator[tuple[str, nn.Module, Any]]
         with _speaking_of(name):
             model = make()
             inputs = in_dtype_of(model, batch)
-        dtype = str(inputs.dtype).removeprefix("torch.")
-        if dtype != batch.dtype.name:
-            print(f"epsinas: {name}: batch converted from {batch.dtype} to {dtype}, as the parameters", file=sys.stderr)
+        found, dtype = batch.dtype.name, str(inputs.dtype).removeprefix("torch.")
+        if inputs is not batch and dtype != found:
+            print(f"epsinas: {name}: batch converted from {found} to {dtype}, as the parameters", file=sys.stderr)
         yield name, model, inputs
 
 
