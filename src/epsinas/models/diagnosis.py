@@ -135,7 +135,7 @@ def score(
         ...         return (x + self.layers(x)).flatten(1)
         >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> round(score(Residual(), batch, weights=(1e-3, 1.0)), 3)
-        0.305
+        0.661
     """
     found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=False)
     if found.reason and not found.layer:
