@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from epsinas.metrics.epsilon import check_weights
+from epsinas.metrics.epsilon import check_weights, epsilon
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import ROUNDINGS
 from epsinas.models.calls import distinct_outputs
@@ -135,7 +135,7 @@ def score(
         ...         return (x + self.layers(x)).flatten(1)
         >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> round(score(Residual(), batch, weights=(1e-3, 1.0)), 3)
-        0.305
+        0.661
     """
     found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=False)
     if found.reason and not found.layer:
@@ -233,6 +233,12 @@ def _diagnosed(
         operations,
         sum(one.seconds for one in runs),
     )
+
+
+def score_outputs(runs: Sequence[Pass], zeros: str = "masked") -> float:
+    """Return the score of a model's outputs under two weights, NaN where there is none."""
+    low, high = _compared(runs)
+    return epsilon(low, high, zeros)
 
 
 def _compared(runs: Sequence[Pass]) -> list[np.ndarray]:
