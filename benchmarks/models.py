@@ -22,7 +22,7 @@ class Residual(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         strided = kernels.index(3)
-        for place, (width, after, kernel) in enumerate(zip(widths, widths[1:], kernels, strict=True)):
+        for place, (width, after, kernel) in enumerate(zip(widths[:-1], widths[1:], kernels, strict=True)):
             step = stride if place == strided else 1
             layers += [nn.Conv2d(width, after, kernel, step, kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1])

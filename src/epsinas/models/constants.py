@@ -169,7 +169,7 @@ def _unregistered_modules(model: nn.Module) -> list[nn.Module]:
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             # Recurrent layers list their parameters for the kernels, and keep that list themselves.
-            if name != "_flat_weights":
+            if value is not None and name != "_flat_weights" and not (isinstance(value, dict) and not value):
                 look(f"{path}.{name}".removeprefix("."), value)
     return modules
 
