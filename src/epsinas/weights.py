@@ -73,7 +73,7 @@ def choose_weights(
 
         >>> import torch
         >>> model = torch.nn.Sequential(*[torch.nn.Linear(8, 8) for _ in range(8)])
-        >>> chosen_pair(choose_weights([model], torch.eye(8) + torch.arange(8.0)))
+        >>> chosen_pair(choose_weights([model], torch.eye(8) * torch.arange(8.0)))
         (1e-06, 1.0)
     """
     if not 0 < limit <= 1:
