@@ -351,6 +351,31 @@ def test_a_change_of_shape_in_place_is_refused():
         lumps(1, (6, None)).squeeze_(0)
 
 
+# Mistakes.
+
+MISTAKES = {
+    "sizes": lambda x, y: x + y[:, :5],
+    "sizes of rows": lambda x, y: torch.where(x > 0, y[..., :3], x),
+    "cat": lambda x, y: torch.cat([x, y[:, :, :4]], 1),
+    "product": lambda x, y: x.flatten(2) @ y.flatten(2),
+    "product of dtypes": lambda x, y: x.flatten(2).transpose(1, 2) @ y.flatten(2).float(),
+    "convolution": lambda x, y: functional.conv2d(x, y[:, :4]),
+    "convolution of dtypes": lambda x, y: functional.conv2d(x, y.float()),
+    "view": lambda x, y: x.view(7, -1),
+    "index": lambda x, y: x[:, 6],
+}
+
+
+@pytest.mark.parametrize("function", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_those_of_ordinary_tensors(function):
+    x, y = lumps(*X), lumps((4, None), (6, None), 5, (5, None))
+    for given in ((x, y), (x, full(y)), (full(x), y), (y, x)):
+        with pytest.raises((RuntimeError, IndexError)):
+            function(*map(full, given))
+        with pytest.raises((RuntimeError, IndexError)):
+            function(*given)
+
+
 # Rules of one's own.
 
 

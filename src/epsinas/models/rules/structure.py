@@ -275,6 +275,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     """Put tensors one after the other: along the dimension their classes stay apart, unless they are one tensor."""
     parts = [lumped(x) for x in tensors if x.ndim > 1 or x.numel()]
     dim %= parts[0].ndim
+    if any(x.shape[:dim] != parts[0].shape[:dim] or x.shape[dim + 1 :] != parts[0].shape[dim + 1 :] for x in parts):
+        return NotImplemented  # to torch's own error
     values, classes = _aligned_beside(parts, dim)
     numbers, places, pieces = 0, [], []
     seen: dict[int, int] = {}
