@@ -8,10 +8,13 @@ from torch import nn
 
 from epsinas.engines.base import engine as space_engine
 from epsinas.engines.base import family_of
+from epsinas.engines.sequences.batches import TokenBatch
+from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
+from epsinas.engines.sequences.initialisers import constant as constant_recurrent
 from epsinas.models import running
 from epsinas.models.lumped import Classes, LumpedTensor
 from epsinas.models.running import run, state
-from epsinas.spaces import NasBench101, NasBench201
+from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP
 from tests.models.networks import networks
 from tests.models.zoo import MODELS
 
@@ -65,6 +68,23 @@ def test_networks_of_the_spaces_equal_their_own_engine(space):
             expected = own.outputs(architecture, weight)
             assert found.engine == "lumped"
             np.testing.assert_allclose(found.values[:, 0], expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+def test_recurrent_networks_of_the_space_equal_their_own_engine():
+    space = NasBenchNLP(embedding=5, hidden_size=7)
+    rng = np.random.default_rng(0)
+    tokens = TokenBatch(rng.integers(20, size=(6, 4)), rng.standard_normal((20, 5)))
+    own = space_engine("lumped", space, tokens, "double")
+    batch = torch.from_numpy(tokens.embedding[tokens.tokens])
+    for architecture in space.sample(12, np.random.default_rng(1)):
+        for weight in WEIGHTS:
+            # Hidden states begin at the weight, and biases are set to it too.
+            module = FullWidthRecurrentNetwork(space, architecture, constant_recurrent(1.0), weight, torch.float64)
+            found = run(module, batch, weight, roles={"*bias": "weight"})
+            expected = own.outputs(architecture, weight)
+            assert found.engine == "lumped", found.notes
+            largest = np.abs(expected).max()
+            np.testing.assert_allclose(found.values[:, :, 0], expected, rtol=1e-10, atol=1e-10 * largest)
 
 
 def test_what_lumping_cannot_follow_runs_at_full_width():
