@@ -46,6 +46,10 @@ X = (4, (6, [0, 1, 0, 2, 1, 1]), 5, (5, None))
 """Images of six channels in three classes, equal along each row."""
 
 
+MODES = pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+"""In inference mode, in which models run, operations come as they are called, and not as they are composed."""
+
+
 def compare(function, *tensors, lumped_part: bool = True):
     """Hold a function of lumped tensors to what it gives for ordinary ones."""
     expected = function(*(full(x).clone() for x in tensors))
@@ -187,10 +191,12 @@ UNARY = {
 }
 
 
+@MODES
 @pytest.mark.parametrize("function", UNARY.values(), ids=UNARY)
-def test_operations_equal_those_on_ordinary_tensors(function):
+def test_operations_equal_those_on_ordinary_tensors(function, mode):
     for x in (lumps(*X), lumps((4, None), (6, None), (5, None), (5, None)), lumps((4, [0, 1, 1, 0]), 6, (5, None), 5)):
-        compare(function, x, lumped_part=False)
+        with mode():
+            compare(function, x, lumped_part=False)
 
 
 @pytest.mark.parametrize(
@@ -218,12 +224,41 @@ BINARY = {
 }
 
 
+@MODES
 @pytest.mark.parametrize("function", BINARY.values(), ids=BINARY)
-def test_operations_on_two_equal_those_on_ordinary_tensors(function):
+def test_operations_on_two_equal_those_on_ordinary_tensors(function, mode):
     others = lumps(4, (6, [1, 1, 0, 0, 2, 0]), (5, None), 5, seed=1), lumps(4, 6, (5, [0, 0, 1, 1, 1]), 5, seed=1)
     for other in (*others, full(others[0])):
-        compare(function, lumps(*X), other, lumped_part=False)
-        compare(function, other, lumps(*X), lumped_part=False)
+        with mode():
+            compare(function, lumps(*X), other, lumped_part=False)
+            compare(function, other, lumps(*X), lumped_part=False)
+
+
+EMPTY = {
+    "filled like": lambda x: (torch.ones_like(x), x.new_zeros(0, 3), x.new_full((2, 0), 1.0)),
+    "arithmetic": lambda x: x.relu() + 1,
+    "sum": lambda x: x.sum(0),
+    "mean": lambda x: x.mean((1, 2)),
+    "softmax": lambda x: x.softmax(1),
+    "largest": lambda x: x.max(1)[0],
+    "flatten": lambda x: x.flatten(1),
+    "reshape": lambda x: x.reshape(-1, 3),
+    "transpose": lambda x: x.transpose(0, 1).contiguous(),
+    "matrix product": lambda x: x.flatten(2) @ x.flatten(2).mT,
+    "linear": lambda x: functional.linear(x, random(2, 5)),
+    "pad": lambda x: functional.pad(x, (0, 0, 0, 0, 1, 2)),
+    "repeat": lambda x: x.repeat(1, 2, 1, 1),
+    "expand": lambda x: x.sum(0, keepdim=True).expand(0, 6, 5, 5),
+    "cat": lambda x: torch.cat([x, x + 1]),
+}
+
+
+@MODES
+@pytest.mark.parametrize("function", EMPTY.values(), ids=EMPTY)
+def test_operations_on_no_entries(function, mode):
+    with mode():
+        compare(lambda x: function(x[:0]), lumps(*X), lumped_part=False)
+        compare(lambda x: function(x[:0]), lumps((4, None), (6, None), (5, None), (5, None)), lumped_part=False)
 
 
 CONVOLUTIONS = {
@@ -313,18 +348,109 @@ IN_PLACE = {
 }
 
 
+@MODES
 @pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
 @pytest.mark.parametrize("size", [X, (4, (6, None), 5, 5)])
-def test_changes_in_place_reach_views_and_what_they_are_views_of(change, size):
+def test_changes_in_place_reach_views_and_what_they_are_views_of(change, size, mode):
     def function(x):
-        view, rows = x[:, 1:4], x.flatten(2)
+        view, rows = x[:, 1:4], x.view(4, 6, -1)
         part = view.transpose(1, 2)
         change(x)
         y = rows * 2
         view.add_(1.0)
         return x, view, rows, part, y
 
-    compare(function, lumps(*size), lumped_part=False)
+    with mode():
+        compare(function, lumps(*size), lumped_part=False)
+
+
+@MODES
+def test_a_change_of_a_view_without_a_rule_reaches_what_it_is_a_view_of(mode):
+    with mode():
+        compare(lambda x: (x.diagonal(0, 2, 3).zero_(), x), lumps(*X), lumped_part=False)
+
+
+MAY_COPY = {
+    "reshape": lambda x: x.reshape(4, 5, -1),
+    "flatten": lambda x: x.flatten(2),
+    "contiguous": lambda x: x.contiguous(),
+    "ravel": lambda x: x.ravel(),
+    "layout": lambda x: x.to(memory_format=torch.channels_last),
+}
+
+
+@pytest.mark.parametrize("function", MAY_COPY.values(), ids=MAY_COPY)
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.transpose(1, 2)])
+def test_a_change_of_what_may_be_a_copy_is_refused_while_both_are_there(function, view):
+    with torch.inference_mode():
+        x = lumps(*X)
+        y = function(view(x))
+        with pytest.raises(NotImplementedError, match="may share memory"):
+            y.add_(1.0)
+        with pytest.raises(NotImplementedError, match="may share memory"):
+            x.add_(1.0)
+
+        def alone(x):
+            y = function(view(x + 1))
+            part = y[..., 1:2]
+            part.add_(1.0)
+            return part, y
+
+        compare(alone, lumps(*X), lumped_part=False)
+
+
+OWN_MEMORY = {
+    "repeat": lambda x: x.repeat(1, 1, 1, 1),
+    "clone": lambda x: x.clone(),
+    "pad": lambda x: functional.pad(x, (0, 0, 0, 0)),
+    "take": lambda x: x.index_select(1, torch.arange(x.shape[1])),
+    "add zero": lambda x: x + 0,
+    "cat": lambda x: torch.cat([x]),
+    "copy": lambda x: torch.zeros_like(x).copy_(x),
+    "one channel": lambda x: x[:, [0]],
+    "dropout": lambda x: functional.dropout(x, training=False),  # which does share
+    "conversion": lambda x: x.to(torch.float64),
+}
+
+
+@MODES
+@pytest.mark.parametrize("function", OWN_MEMORY.values(), ids=OWN_MEMORY)
+def test_results_share_memory_where_those_of_ordinary_tensors_do(function, mode):
+    def changed(x):
+        x[:, :2].mul_(2.0)
+        y = function(x)
+        x[:, 1:3].add_(1.0)
+        y.mul_(3.0)
+        return x, y
+
+    with mode():
+        for x in (lumps(*X), random(4, 6, 5, 5), lumps(4, 6, 5, 5)):
+            compare(changed, x, lumped_part=False)
+
+
+def test_what_is_copied_from_does_not_change_the_copy():
+    def function(x, source):
+        x.copy_(source)
+        source.add_(1.0)
+        return x
+
+    compare(function, lumps(*X), random(4, 6, 5, 5), lumped_part=False)
+
+
+def test_writing_into_a_lumped_tensor_given_by_name_is_refused():
+    x = lumps(*X)
+    with pytest.raises(NotImplementedError, match="writes into"):
+        torch.add(x, 1.0, out=torch.zeros_like(x))
+    with pytest.raises(NotImplementedError, match="writes into"):
+        torch._foreach_add_([x], 1.0)
+    found = torch.zeros(4, 5, 5, dtype=torch.float64)
+    torch.mean(x, 1, out=found)
+    torch.testing.assert_close(found, full(x).mean(1))
+
+
+def test_strides_are_refused():
+    with pytest.raises(NotImplementedError, match="strides"):
+        lumps(*X).as_strided((2, 2), (1, 2))
 
 
 def test_a_tensor_whose_views_are_gone_stays_lumped():
@@ -344,6 +470,8 @@ def test_an_ordinary_tensor_is_changed_by_a_lumped_one():
 def test_a_change_of_shape_in_place_is_refused():
     with pytest.raises(NotImplementedError, match="transpose_"):
         lumps(*X).transpose_(0, 1)
+    with pytest.raises(NotImplementedError, match="set_"):
+        lumps(*X).set_(torch.ones(4, 6, 5, 5, dtype=torch.float64))
     with pytest.raises(NotImplementedError, match="squeeze_"):
         lumps(1, (6, None)).squeeze_(0)
 

@@ -78,7 +78,10 @@ def _addmm(added: Tensor, x: Tensor, y: Tensor, *, beta: float = 1, alpha: float
         product = bmm(x, y)
     else:
         return NotImplemented
-    return torch.add(beta * added if beta != 1 else added, alpha * product if alpha != 1 else product)
+    product = lumped(alpha * product if alpha != 1 else product)
+    if beta == 0:  # what is added is ignored, also where it is not finite
+        return product
+    return torch.add(beta * added if beta != 1 else added, product)
 
 
 @add_rule(aten.convolution)
@@ -183,7 +186,7 @@ def _embedding(weight: LumpedTensor, indices: Tensor, *_: Any) -> Any:
 @add_rule(aten.index)
 def _index(x: LumpedTensor, indices: Sequence[Tensor | None]) -> Any:
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
-    if len(given) != 1 or full(given[0][1]).dtype == torch.bool:
+    if len(given) != 1 or given[0][1].dtype in (torch.bool, torch.uint8):  # of which a mask may be
         return NotImplemented
     dim, index = given[0][0], full(given[0][1])
     places = index.flatten().cpu() % x.shape[dim]
