@@ -188,6 +188,27 @@ UNARY = {
     "mask": lambda x: x[x > 0],
     "outer": lambda x: torch.einsum("nchw,ncvw->nhv", x, x),
     "unfolded windows": lambda x: functional.unfold(x, 3),
+    "folded windows": lambda x: functional.fold(functional.unfold(x, 3) + 1, (5, 5), 3),
+    "folded repetitions": lambda x: functional.fold(x[:, :, :4, :].flatten(2).flatten(1, 2)[..., None], (2, 2), 2),
+    "upper triangle": lambda x: x.triu(1) + x[0, 0].triu(),
+    "extremes of all": lambda x: (x.max(), x.min(), (x > 3).any(), (x > -9).all()),
+    "norms": lambda x: [torch.linalg.vector_norm(x, order, (1, 3)) for order in (0, 1, 2.5, math.inf, -math.inf)],
+    "norm of all": lambda x: torch.linalg.vector_norm(x, 1),
+    "logsumexp of two": lambda x: (x.logsumexp((1, 3), keepdim=True), (x * math.inf).logsumexp(2)),
+    "deviation and mean": lambda x: torch.std_mean(x, 1),
+    "gate of rows": lambda x: functional.glu(x[..., :4], -1),
+    "cumulative maximum": lambda x: tuple(x.cummax(1)),
+    "attention without keys": lambda x: functional.scaled_dot_product_attention(x, x, x, x[0, 0] > x[0, 0, :, :1]),
+    "attention of little": lambda x: functional.scaled_dot_product_attention(x, x, x, scale=0.0),
+    "sampled in a grid": lambda x: functional.grid_sample(x, random(4, 2, 3, 2).tanh(), align_corners=False),
+    "bilinear layer": lambda x: functional.bilinear(x[..., 0], x[..., 1], random(3, 5, 5)),
+    "matrix and vector": lambda x: torch.addmv(x[0, 0, :, 0], x[0, :, :, 0].T, x[1, :, 0, 0], beta=0.5, alpha=2.0),
+    "product without the sum": lambda x: torch.addmm(x[0, 0] * math.nan, x[1, 0], x[0, 1], beta=0.0),
+    "division without remainder": lambda x: (10 * x).long() // 3,
+    "places": lambda x: torch.where(x > 0),
+    "masks": lambda x: torch.isclose(x, x + (x > 0), atol=0.1),
+    "filled like another": lambda x: (x.new_zeros(2, 3), x.new_full((4, 6), 2), x.new_ones(3, dtype=torch.int64)),
+    "layout": lambda x: x.transpose(1, 2).contiguous().flatten(2).reshape_as(x),
 }
 
 
@@ -204,6 +225,40 @@ def test_operations_equal_those_on_ordinary_tensors(function, mode):
 )
 def test_results_are_lumped(name):
     assert isinstance(compare(UNARY[name], lumps(*X)), LumpedTensor)
+
+
+# fmt: off
+ARGUMENTS = {
+    "negative dimensions": lambda x: (
+        x.sum((-1, -3)), x.softmax(-3), x.flip(-3), x.roll(-1, -3), x.unfold(-3, 2, 2), x[..., :1].squeeze(-1),
+        torch.cat([x, x + 1], -3), torch.stack([x, 2 * x], -1), x.select(-3, -1), x.index_select(-3, torch.tensor([0])),
+        *x.unbind(-2), *x.chunk(2, -3), x.transpose(-1, -3), x.permute(0, -1, 1, -2), x.flatten(-3, -2), x.cumsum(-3),
+    ),
+    "keywords": lambda x: (
+        torch.sum(input=x, dim=1, keepdim=True), torch.softmax(input=x, dim=1), torch.cat(tensors=[x, x], dim=1),
+        torch.mean(x, dim=[1]), torch.transpose(input=x, dim0=1, dim1=2), torch.add(x, x, alpha=2),
+        torch.flip(x, dims=[1]), x.view(size=(4, -1)), torch.amax(x, dim=1), torch.clamp(x, max=0.1),
+        torch.var(x, dim=1, correction=0), *torch.topk(x, k=2, dim=1), torch.cumsum(x, dim=1), *x.unbind(dim=1),
+        *torch.sort(x, dim=1, descending=True),
+    ),
+    "types": lambda x: (
+        (4 * x).int() + 1.5, (4 * x).long().sum(1), (4 * x).int().amax(1), (x > 0) + 1, (x > 0).sum(1), x.half() * 2,
+        (4 * x).int() * torch.tensor(2.5, dtype=torch.float64), x.float() + torch.tensor(1.0, dtype=torch.float64),
+        x.half() + torch.ones(5), (x > 0).double().mean(1), torch.cat([(4 * x).int(), x], 1),
+        torch.where(x > 0, x.float(), 1.0), torch.add((3 * x).int(), (3 * x).long()), x[0, 0, 0, 0] * x.float(),
+        (x > 0).cumsum(1), (4 * x).int().true_divide(2), x.half() @ x.half()[0, 0],
+        x.sum(1, dtype=torch.half),
+    ),
+}
+# fmt: on
+
+
+@MODES
+@pytest.mark.parametrize("function", ARGUMENTS.values(), ids=ARGUMENTS)
+def test_arguments_of_all_kinds(function, mode):
+    for x in (lumps(*X), lumps((4, None), (6, None), (5, None), (5, None)), lumps((4, [0, 1, 1, 0]), 6, (5, None), 5)):
+        with mode():
+            compare(function, x, lumped_part=False)
 
 
 BINARY = {

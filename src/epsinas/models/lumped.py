@@ -349,7 +349,10 @@ def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]
         _separate(family)
         func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
         return target, False
-    function = getattr(getattr(aten, func._schema.name.removeprefix("aten::")[:-1]), func._overloadname, None)
+    name = func._schema.name.removeprefix("aten::")
+    # Of `__iand__`, the operation that changes nothing is `__and__`; of `add_`, `add`.
+    name = f"__{name[3:]}" if name.startswith("__i") else name[:-1]
+    function = getattr(getattr(aten, name), func._overloadname, None)
     if function is None:
         raise NotImplementedError(f"{func} of a lumped tensor")
     result, has_rule = _out_of_place(function, args, kwargs)

@@ -76,6 +76,8 @@ def _addmm(added: Tensor, x: Tensor, y: Tensor, *, beta: float = 1, alpha: float
         product = mm(x, y)
     elif x.ndim == 3 and added.ndim == 3:
         product = bmm(x, y)
+    elif y.ndim == 1:
+        product = _mv(x, y)
     else:
         return NotImplemented
     product = lumped(alpha * product if alpha != 1 else product)
@@ -175,6 +177,27 @@ def _windows(
         for place in places[2:]:
             x += place
     return x
+
+
+@add_rule(aten._trilinear)
+def _trilinear(
+    x: Tensor,
+    y: Tensor,
+    z: Tensor,
+    expand_x: Sequence[int],
+    expand_y: Sequence[int],
+    expand_z: Sequence[int],
+    summed: Sequence[int],
+    _: int = 1,
+) -> Any:
+    parts = []
+    for tensor, dims in ((x, expand_x), (y, expand_y), (z, expand_z)):
+        part = lumped(tensor)
+        for dim in dims:
+            part = unsqueeze(part, dim)
+        parts.append(part)
+    product = torch.mul(torch.mul(parts[0], parts[1]), parts[2])
+    return torch.sum(product, list(summed)) if summed else product
 
 
 @add_rule(aten.embedding)

@@ -329,13 +329,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     values, classes = _aligned_beside(parts, dim)
     numbers, places, pieces = 0, [], []
     seen: dict[int, int] = {}
+    widest = [max(sizes) for sizes in zip(*(part.shape for part in values), strict=True)]
     for x, part in zip(parts, values, strict=True):
         known = seen.get(id(x.compact))
         if known is None:
             known = seen[id(x.compact)] = numbers
-            wide = [max(value.shape[d] for value in values) for d in range(part.ndim)]
-            wide[dim] = part.shape[dim]
-            pieces.append(part.expand(wide))
+            pieces.append(part.expand([*widest[:dim], -1, *widest[dim + 1 :]]))
             numbers += part.shape[dim]
         along = x.classes[dim]
         places.append(known + (torch.arange(x.shape[dim]) if along is None else along.places))
