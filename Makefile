@@ -54,3 +54,4 @@ lint: setup
 
 benchmark: setup
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/models.py

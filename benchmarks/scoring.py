@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from epsinas import score_architectures, space
-from epsinas.cli import usable_cores
+from epsinas.cli.spaces import usable_cores
 from epsinas.engines.images.batches import image_batch, read_batch
 from epsinas.engines.sequences.batches import BATCH, STEPS, TokenBatch, embedding
 

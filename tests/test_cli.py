@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from epsinas import NasBench101, NasBench201, __version__, score_architectures
-from epsinas.cli import main, usable_cores
+from epsinas.cli import main
+from epsinas.cli.spaces import usable_cores
 from epsinas.engines.images.batches import image_batch, synthetic_batch
 from epsinas.files.images import write_images
 from epsinas.metrics.base import LABELS, METRICS, Metric, scored

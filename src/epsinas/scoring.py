@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError, one_line
@@ -20,6 +19,8 @@ from epsinas.metrics.subject import Conditions, Subject
 from epsinas.spaces.base import Space
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from epsinas.engines.sequences.batches import TokenBatch
 
 _TASK = 64
@@ -248,6 +249,8 @@ def score_networks(
     Raises:
         InputError: as `score_architectures`.
     """
+    import pandas as pd
+
     for one in conditions:
         check_conditions(metric, one)
     rows = []

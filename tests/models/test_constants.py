@@ -306,6 +306,29 @@ def test_the_model_is_left_as_it_was(training, fails):
     assert [parameter.requires_grad for parameter in model.linear.parameters()] == [True, False]
 
 
+def test_values_that_are_replaced_are_not_copied(monkeypatch):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LSTM(4, 3), nn.BatchNorm1d(4))
+    monkeypatch.setattr(nn.Parameter, "__deepcopy__", None)
+    assert constant_copy(model, 0.5).module[0].weight.eq(0.5).all()
+
+
+def test_values_that_are_kept_are_copied():
+    model = nn.Linear(4, 2)
+    before = model.weight.clone()
+    copied = constant_copy(model, 0.5, {"weight": "keep", "bias": "weight"}).module
+    assert copied.weight.equal(before)
+    copied.weight.data.mul_(2)
+    assert model.weight.equal(before)
+
+
+def test_a_parametrisation_that_gives_the_values_themselves():
+    model = nn.Linear(4, 2)
+    before = model.weight.clone()
+    parametrize.register_parametrization(model, "weight", nn.Identity())
+    assert constant_copy(model, 0.5).module.weight.eq(0.5).all()
+    assert model.weight.equal(before)
+
+
 def test_two_copies_begin_with_the_same_state():
     model = Stateful()
     assert outputs(model, 0.5).equal(outputs(model, 0.5))

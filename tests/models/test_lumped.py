@@ -11,8 +11,8 @@ from epsinas.models.lumped import (
     Classes,
     LumpedTensor,
     add_rule,
-    constant,
-    evaluate,
+    compute,
+    constant_tensor,
     full,
     grouped,
     joined,
@@ -70,13 +70,13 @@ def compare(function, *tensors, lumped_part: bool = True):
 
 
 def test_a_constant_has_one_entry():
-    x = constant(torch.zeros(3, 1, 4), 2.5)
+    x = constant_tensor(torch.zeros(3, 1, 4), 2.5)
     assert (x.shape, x.compact.shape) == ((3, 1, 4), (1, 1, 1))
     assert full(x).equal(torch.full((3, 1, 4), 2.5))
-    assert type(constant(torch.zeros(1), 2.0)) is Tensor
-    assert type(constant(torch.zeros(()), 2.0)) is Tensor
-    assert constant(torch.zeros(0, 3), 2.0).shape == (0, 3)
-    assert full(constant(torch.zeros(2, dtype=torch.float16), 1e9)).tolist() == [math.inf, math.inf]
+    assert type(constant_tensor(torch.zeros(1), 2.0)) is Tensor
+    assert type(constant_tensor(torch.zeros(()), 2.0)) is Tensor
+    assert constant_tensor(torch.zeros(0, 3), 2.0).shape == (0, 3)
+    assert full(constant_tensor(torch.zeros(2, dtype=torch.float16), 1e9)).tolist() == [math.inf, math.inf]
 
 
 def test_entries_are_those_of_their_classes():
@@ -336,7 +336,7 @@ def test_convolutions(inputs, outputs, options, of_weight):
         "ordinary": random(outputs, each, 3, 3),
     }[of_weight]
     for x in (lumps(*X), lumps((4, None), 6, 5, 5), random(4, 6, 5, 5)):
-        for bias in (None, constant(torch.zeros(outputs, dtype=torch.float64), 0.5), random(outputs)):
+        for bias in (None, constant_tensor(torch.zeros(outputs, dtype=torch.float64), 0.5), random(outputs)):
             tensors = [x, weight] if bias is None else [x, weight, bias]
             compare(lambda *given: functional.conv2d(*given, **options), *tensors, lumped_part=False)
 
@@ -372,7 +372,7 @@ def test_layer_norm_of_equal_channels_is_exactly_zero():
 
 
 def test_embeddings_by_a_constant_are_one():
-    table = constant(torch.zeros(10, 4, dtype=torch.float64), 0.25)
+    table = constant_tensor(torch.zeros(10, 4, dtype=torch.float64), 0.25)
     found = functional.embedding(torch.tensor([[1, 2], [3, 3]]), table)
     assert (found.shape, found.compact.shape) == ((2, 2, 4), (1, 1, 1))
 
@@ -380,7 +380,10 @@ def test_embeddings_by_a_constant_are_one():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_a_sum_in_half_precision_counts_in_single(dtype):
     # 3000 times 2^-8 is no number of either half precision on the way, and the sum is.
-    x, weight = constant(torch.zeros(1, 3000, dtype=dtype), 2.0**-8), constant(torch.zeros(5, 3000, dtype=dtype), 1.0)
+    x, weight = (
+        constant_tensor(torch.zeros(1, 3000, dtype=dtype), 2.0**-8),
+        constant_tensor(torch.zeros(5, 3000, dtype=dtype), 1.0),
+    )
     found = functional.linear(x, weight)
     assert found.dtype == dtype
     assert full(found).double().tolist() == [[float(torch.tensor(3000 / 256).to(dtype))] * 5]
@@ -531,15 +534,40 @@ def test_a_change_of_shape_in_place_is_refused():
         lumps(1, (6, None)).squeeze_(0)
 
 
+# Mistakes.
+
+MISTAKES = {
+    "sizes": lambda x, y: x + y[:, :5],
+    "sizes of rows": lambda x, y: torch.where(x > 0, y[..., :3], x),
+    "cat": lambda x, y: torch.cat([x, y[:, :, :4]], 1),
+    "product": lambda x, y: x.flatten(2) @ y.flatten(2),
+    "product of dtypes": lambda x, y: x.flatten(2).transpose(1, 2) @ y.flatten(2).float(),
+    "convolution": lambda x, y: functional.conv2d(x, y[:, :4]),
+    "convolution of dtypes": lambda x, y: functional.conv2d(x, y.float()),
+    "view": lambda x, y: x.view(7, -1),
+    "index": lambda x, y: x[:, 6],
+}
+
+
+@pytest.mark.parametrize("function", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_those_of_ordinary_tensors(function):
+    x, y = lumps(*X), lumps((4, None), (6, None), 5, (5, None))
+    for given in ((x, y), (x, full(y)), (full(x), y), (y, x)):
+        with pytest.raises((RuntimeError, IndexError)):
+            function(*map(full, given))
+        with pytest.raises((RuntimeError, IndexError)):
+            function(*given)
+
+
 # Rules of one's own.
 
 
 def test_an_operation_without_a_rule_runs_at_full_width():
     x = lumps(*X)
-    result, has_rule = evaluate(aten.linalg_inv_ex.default, (x,), {})
+    result, has_rule = compute(aten.linalg_inv_ex.default, (x,), {})
     assert not has_rule
     assert type(result[0]) is Tensor
-    assert evaluate(aten.relu.default, (x,), {})[1]
+    assert compute(aten.relu.default, (x,), {})[1]
 
 
 def test_a_rule_of_ones_own_is_used_and_may_leave_cases_to_the_full_width():
@@ -561,7 +589,7 @@ def test_a_rule_of_ones_own_is_used_and_may_leave_cases_to_the_full_width():
 
 def test_modules_take_lumped_parameters():
     layer = nn.Linear(3, 4)
-    layer._parameters["weight"] = nn.Parameter(constant(layer.weight.detach(), 2.0), requires_grad=False)
+    layer._parameters["weight"] = nn.Parameter(constant_tensor(layer.weight.detach(), 2.0), requires_grad=False)
     with torch.no_grad():
         found = layer(torch.ones(2, 3))
     assert isinstance(layer.weight, LumpedTensor)

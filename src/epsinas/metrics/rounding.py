@@ -5,15 +5,19 @@ an entry that ties with the smallest one to rounding is masked or not by chance.
 from both, recurrent ones most.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from epsinas.engines.base import Deviations
 from epsinas.metrics.base import LIMIT, Scored
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROUNDINGS = 8.0
 """Roundings of the largest output that an entry is taken to be off by."""

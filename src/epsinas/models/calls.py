@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -72,7 +73,11 @@ def _is_finite(tensor: Tensor) -> bool:
         return True
     tensor = tensor.coalesce() if tensor.is_sparse else tensor
     values = tensor.values() if tensor.is_nested or tensor.layout is not torch.strided else tensor
-    return bool(torch.isfinite(values).all())
+    if values.is_complex() or not values.numel():
+        return bool(torch.isfinite(values).all())
+    # NaN is both the smallest and the largest; ten times faster than a look at every entry.
+    low, high = torch.aminmax(values)
+    return math.isfinite(low.item()) and math.isfinite(high.item())
 
 
 def output(result: object) -> Tensor:
@@ -118,7 +123,7 @@ def _by_name(result: Any) -> Mapping[str, Any]:
 
 
 def distinct_outputs(values: Tensor | np.ndarray) -> np.ndarray:
-    """Return outputs as float64, those that are equal by symmetry once for each sample.
+    """Return outputs as float64, those of a sample that are equal by symmetry once.
 
     Under a constant weight, all outputs of a last layer are the same number for a sample, but sums in another order
     differ in the last digits. Where zeros are masked, equal outputs would then be masked in different places, and the
@@ -128,9 +133,9 @@ def distinct_outputs(values: Tensor | np.ndarray) -> np.ndarray:
         values: floating-point (samples, ...).
 
     Returns:
-        The first output of each sample, (samples,), if each sample's outputs are equal to within 64 roundings of their
-        dtype, of the largest output of all, or to within a 64th of it for short dtypes; else the outputs as they are.
-        Outputs under two weights compare only if both are returned in the same shape.
+        The first entry along each dimension after the first whose entries are equal to within 64 roundings of their
+        dtype, of the largest output of all, or to within a 64th of it for short dtypes; else all of them. Outputs under
+        two weights compare only if both are returned in the same shape.
 
     Example:
         >>> distinct_outputs(np.array([[1.0, 1.0 + 1e-15], [3.0, 3.0]]))
@@ -142,8 +147,10 @@ def distinct_outputs(values: Tensor | np.ndarray) -> np.ndarray:
     else:
         precision = float(np.finfo(values.dtype).eps)
         numbers = values.astype(np.float64)
-    if numbers.ndim < 2 or not numbers.size or not np.isfinite(numbers).all():
+    if not numbers.size or not np.isfinite(numbers).all():
         return numbers
-    rows = numbers.reshape(len(numbers), -1)
-    limit = min(_ROUNDINGS * precision, 1 / 64) * np.abs(rows).max()
-    return rows[:, 0] if (np.ptp(rows, axis=1) <= limit).all() else numbers
+    limit = min(_ROUNDINGS * precision, 1 / 64) * np.abs(numbers).max()
+    for dim in reversed(range(1, numbers.ndim)):
+        if (np.ptp(numbers, axis=dim) <= limit).all():
+            numbers = numbers.take(0, axis=dim)
+    return numbers

@@ -98,11 +98,16 @@ def constant_copy(
     owners = dict(module.named_modules(remove_duplicate=False))
     for parameter, role in found.items():
         if role == KEPT:
+            if _is_shareable(parameter):
+                parameter.data = parameter.data.clone()
             continue
         value = weight if role == WEIGHT else 0.0
         new = nn.Parameter(constant(parameter.detach(), value), requires_grad=False)
         # A module may hold a parameter elsewhere too, such as in a list; and a scripted one takes no other.
-        fill(parameter.detach(), value)
+        if _is_shareable(parameter):
+            parameter.data = filled(parameter.new_empty(()), value).expand(parameter.shape)
+        else:
+            fill(parameter.detach(), value)
         for path, _, own in (name.rpartition(".") for name in names[parameter]):
             if not isinstance(owners[path], torch.jit.ScriptModule):
                 setattr(owners[path], own, new)
@@ -119,9 +124,13 @@ def _copy(model: nn.Module) -> nn.Module:
             raise InputError(
                 f"model: found {name} without a shape, expected an initialised model: run it on a batch once"
             )
+    shared = {}
+    if not any(part._forward_pre_hooks or parametrize.is_parametrized(part) for part in model.modules()):
+        # Nothing is computed of the values of parameters, most of which are replaced: they need not be copied.
+        shared = {id(one): nn.Parameter(one.detach(), False) for one in model.parameters() if _is_shareable(one)}
     try:
         with DetachedCopies():
-            module = copy.deepcopy(model)
+            module = copy.deepcopy(model, shared)
     except Exception as error:  # any attribute may refuse, each in its own way
         raise InputError(
             f"model: found no way to copy it ({one_line(error)}), expected one for copy.deepcopy"
@@ -129,6 +138,11 @@ def _copy(model: nn.Module) -> nn.Module:
     if not {id(part) for part in model.modules()}.isdisjoint(id(part) for part in module.modules()):
         raise InputError("model: found a module that copy.deepcopy does not copy, expected a copy of each")
     return module
+
+
+def _is_shareable(parameter: Tensor) -> bool:
+    """Say whether a parameter can have the memory of another, or of a single entry."""
+    return type(parameter) is nn.Parameter and parameter.layout is torch.strided
 
 
 def _unregistered_modules(model: nn.Module) -> list[nn.Module]:
@@ -155,7 +169,7 @@ def _unregistered_modules(model: nn.Module) -> list[nn.Module]:
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             # Recurrent layers list their parameters for the kernels, and keep that list themselves.
-            if name != "_flat_weights":
+            if value is not None and name != "_flat_weights" and not (isinstance(value, dict) and not value):
                 look(f"{path}.{name}".removeprefix("."), value)
     return modules
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from epsinas.metrics.epsilon import check_weights
+from epsinas.metrics.epsilon import check_weights, epsilon
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import ROUNDINGS
 from epsinas.models.calls import distinct_outputs
-from epsinas.models.running import Operations, Outputs, Signal, run
+from epsinas.models.running import Pass, Signal, Tally, run
 
 WEIGHTS = (1e-3, 1.0)
 """The two constant weights where none are given."""
@@ -60,7 +60,7 @@ class Diagnosis:
     roles: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     signals: dict[float, list[Signal]] = field(default_factory=dict)
-    operations: dict[str, Operations] = field(default_factory=dict)
+    operations: dict[str, Tally] = field(default_factory=dict)
     seconds: float = 0.0
 
     def __str__(self) -> str:
@@ -135,7 +135,7 @@ def score(
         ...         return (x + self.layers(x)).flatten(1)
         >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> round(score(Residual(), batch, weights=(1e-3, 1.0)), 3)
-        0.305
+        0.661
     """
     found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=False)
     if found.reason and not found.layer:
@@ -143,9 +143,12 @@ def score(
         found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=True)
     if found.reason:
         warnings.warn(f"no score: {found.reason}", stacklevel=2)
+    elif found.error >= 1:
+        why = "is made of rounding: the outputs have the same shape under both weights"
+        warnings.warn(f"score: {found.score:.3g} {why}", stacklevel=2)
     elif found.error > DOUBTFUL:
         warnings.warn(
-            f"score: rounding makes about {100 * min(found.error, 1):.2g} % of {found.score:.3g}",
+            f"score: rounding makes about {100 * found.error:.2g} % of {found.score:.3g}",
             stacklevel=2,
         )
     for note in found.notes:
@@ -210,10 +213,10 @@ def _diagnosed(
         error = _rounding(runs, outputs, low, high)
         if math.isnan(value):
             reason = "after normalisation no entry is above 0 under both weights"
-    operations: dict[str, Operations] = {}
+    operations: dict[str, Tally] = {}
     for one in runs:
         for name, count in one.operations.items():
-            known = operations.setdefault(name, Operations())
+            known = operations.setdefault(name, Tally())
             known.lumped += count.lumped
             known.full_width += count.full_width
             known.seconds += count.seconds
@@ -232,7 +235,13 @@ def _diagnosed(
     )
 
 
-def _compared(runs: Sequence[Outputs]) -> list[np.ndarray]:
+def score_outputs(runs: Sequence[Pass], zeros: str = "masked") -> float:
+    """Return the score of a model's outputs under two weights, NaN where there is none."""
+    low, high = _compared(runs)
+    return epsilon(low, high, zeros)
+
+
+def _compared(runs: Sequence[Pass]) -> list[np.ndarray]:
     """Return outputs as float64, those that are equal by symmetry once, if they are so under both weights."""
     once = [distinct_outputs(one.values) for one in runs]
     if len({one.shape for one in once}) == 1:
@@ -240,7 +249,7 @@ def _compared(runs: Sequence[Outputs]) -> list[np.ndarray]:
     return [one.values.to(torch.float64).numpy() for one in runs]
 
 
-def _rounding(runs: Sequence[Outputs], outputs: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> float:
+def _rounding(runs: Sequence[Pass], outputs: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> float:
     """Estimate the relative error of a score: by how much 8 roundings of the largest output move the entries."""
     distance = np.abs(low - high).mean()
     noise = sum(
@@ -251,7 +260,7 @@ def _rounding(runs: Sequence[Outputs], outputs: Sequence[np.ndarray], low: np.nd
 
 
 def _why(
-    model: nn.Module, batch: Any, weight: float, found: Outputs, engine: str, roles: Mapping[str, str] | None
+    model: nn.Module, batch: Any, weight: float, found: Pass, engine: str, roles: Mapping[str, str] | None
 ) -> tuple[str, str]:
     """Say why outputs under a weight give no score, and from which layer on the signal is lost."""
     lost = _lost(found.signals)

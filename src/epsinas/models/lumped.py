@@ -10,6 +10,7 @@ so that every result is right, and only the time differs. docs/models.md has the
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -147,10 +148,10 @@ class LumpedTensor(Tensor):
         cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Compute an operation by its rule, or at full width."""
-        return evaluate(func, args, kwargs or {})[0]
+        return compute(func, args, kwargs or {})[0]
 
 
-def constant(like: Tensor, value: float) -> Tensor:
+def constant_tensor(like: Tensor, value: float) -> Tensor:
     """Return a tensor of the shape, dtype and device of another, all of whose entries are a value."""
     # A value out of the range of the dtype becomes infinite, which `full` refuses.
     one = torch.tensor(value, dtype=torch.float64).to(like.device, like.dtype)
@@ -262,7 +263,7 @@ def add_rule(*operations: Any) -> Callable[[Rule], Rule]:
     return add
 
 
-def evaluate(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
+def compute(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     """Compute an operation of which some tensors are lumped; say whether by a rule, rather than at full width."""
     if _changes_first(func) and isinstance(args[0], LumpedTensor):
         return _in_place(func, args, kwargs)
@@ -274,9 +275,10 @@ def _out_of_place(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     result = NotImplemented if rule is None else rule(*args, **kwargs)
     has_rule = result is not NotImplemented
     if not has_rule:
+        before = _at_full_width.count
         if _is_composed(func):
-            return func._op_dk(_COMPOSED, *args, **kwargs), True
-        result = _at_full_width(func, args, kwargs)
+            return func._op_dk(_COMPOSED, *args, **kwargs), before == _at_full_width.count
+        result = _compute_at_full_width(func, args, kwargs)
     if _is_view(func) and isinstance(args[0], LumpedTensor):
         result = [lumped(one) for one in result] if isinstance(result, tuple | list) else lumped(result)
         _make_views(result, func, args, kwargs)
@@ -287,7 +289,17 @@ def _out_of_place(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     return _with_own_memory(result, given), has_rule
 
 
-def _at_full_width(func: Any, args: tuple, kwargs: dict) -> Any:
+class _Counter(threading.local):
+    """How many operations ran at full width, so that what is composed of others is known by them."""
+
+    count = 0
+
+
+_at_full_width = _Counter()
+
+
+def _compute_at_full_width(func: Any, args: tuple, kwargs: dict) -> Any:
+    _at_full_width.count += 1
     if func.overloadpacket is aten.as_strided:
         raise NotImplementedError("as_strided of a lumped tensor, which has no strides")
     for position, argument in enumerate(func._schema.arguments):

@@ -18,15 +18,15 @@ from epsinas.engines.base import ENGINES
 from epsinas.errors import InputError, one_line
 from epsinas.models.calls import arguments, output
 from epsinas.models.constants import Copy, constant_copy, filled
-from epsinas.models.lumped import LumpedTensor, aten, constant, evaluate, full
+from epsinas.models.lumped import LumpedTensor, aten, compute, constant_tensor, full
 
 _CONSTANTS = {aten.zeros, aten.ones, aten.full, aten.new_zeros, aten.new_ones, aten.new_full}
 
-_BATCH_NORMS = {"native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm", "miopen_batch_norm"}
+_BATCH_NORMS = {"batch_norm", "native_batch_norm", "_native_batch_norm_legit", "cudnn_batch_norm", "miopen_batch_norm"}
 
 
 @dataclass
-class Operations:
+class Tally:
     """How often an operation was computed on lumped tensors, how often at full width, and how long it took."""
 
     lumped: int = 0
@@ -44,7 +44,7 @@ class Signal:
 
 
 @dataclass
-class Outputs:
+class Pass:
     """What a model gave under a constant weight.
 
     Attributes:
@@ -61,7 +61,7 @@ class Outputs:
     engine: str
     copy: Copy
     notes: list[str]
-    operations: dict[str, Operations]
+    operations: dict[str, Tally]
     signals: list[Signal]
     seconds: float
 
@@ -71,26 +71,31 @@ class _Watch(TorchDispatchMode):
     """Computes every operation of a model, and counts it; tensors of zeros or ones that it makes may be lumped."""
 
     lump: bool
-    operations: dict[str, Operations] = field(default_factory=dict)
+    operations: dict[str, Tally] = field(default_factory=dict)
     running_averages: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from importing its compiler, which takes longer than most models do."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         start = time.perf_counter()
         lumped = False
         if any(issubclass(kind, LumpedTensor) for kind in types):
-            result, lumped = evaluate(func, args, kwargs)
+            result, lumped = compute(func, args, kwargs)
         else:
             result = func(*args, **kwargs)
             if self.lump and func.overloadpacket in _CONSTANTS and result.numel() > 1:
-                result, lumped = constant(result, result.flatten()[0].item()), True
+                result, lumped = constant_tensor(result, result.flatten()[0].item()), True
         name = func._schema.name.removeprefix("aten::")
         if (name in _BATCH_NORMS and args[5] is False) or name == "_native_batch_norm_legit_no_training":
             self.running_averages = True
-        known = self.operations.setdefault(name, Operations())
+        known = self.operations.setdefault(name, Tally())
         known.lumped += lumped
         known.full_width += not lumped
         known.seconds += time.perf_counter() - start
@@ -105,7 +110,7 @@ def run(
     roles: Mapping[str, str] | None = None,
     dtype: torch.dtype | None = None,
     signals: bool = False,
-) -> Outputs:
+) -> Pass:
     """Compute a model's outputs with every weight equal.
 
     Args:
@@ -142,7 +147,7 @@ def _run(
     roles: Mapping[str, str] | None,
     dtype: torch.dtype | None,
     signals: bool,
-) -> Outputs:
+) -> Pass:
     # In inference mode a view does not keep what it is of, and a view that is alone can be changed without regard.
     with torch.inference_mode() if engine == "lumped" else torch.no_grad():
         return _run_without_gradients(model, batch, weight, engine, roles, dtype, signals)
@@ -156,9 +161,9 @@ def _run_without_gradients(
     roles: Mapping[str, str] | None,
     dtype: torch.dtype | None,
     signals: bool,
-) -> Outputs:
+) -> Pass:
     start = time.perf_counter()
-    make = constant if engine == "lumped" else filled
+    make = constant_tensor if engine == "lumped" else filled
 
     def parameter(tensor: Tensor, value: float) -> Tensor:
         converted = dtype is not None and tensor.is_floating_point()
@@ -183,7 +188,7 @@ def _run_without_gradients(
     if watch.running_averages:
         notes.append("batch normalisation by running averages, as in an exported model, rather than by the batch")
     values = full(result).detach()
-    return Outputs(
+    return Pass(
         values.cpu(),
         engine,
         copied,

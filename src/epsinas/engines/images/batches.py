@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from epsinas.datasets.base import DATASETS
 from epsinas.engines.images.natural import pink_noise
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError
+from epsinas.files.arrays import read_array
 from epsinas.files.images import read_images, statistics_of
 from epsinas.streams import stream
 
@@ -65,6 +66,15 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
     return normalise_images(images[chosen], *(known or statistics_of(images)))
 
 
+def raw_batch(path: str | Path, dataset: str | None, rng: np.random.Generator) -> np.ndarray:
+    """Choose and normalise images of a file of raw ones (`.npz`): BATCH, or all where there are fewer.
+
+    The normalisation is that of `dataset`, or by the images' own statistics where it is None; see `image_batch`.
+    """
+    images = read_images(path).images
+    return image_batch(images, dataset or str(path), min(BATCH, len(images)), rng)
+
+
 def synthetic_batch(kind: str, shape: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:
     """Make synthetic images, float32 of `shape` (N, C, H, W).
 
@@ -98,13 +108,7 @@ def read_batch(path: str | Path) -> np.ndarray:
     Raises:
         InputError: the file is missing, is not an `.npy` file, or holds something else.
     """
-    try:
-        with open(path, "rb") as file:
-            batch = np.lib.format.read_array(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a batch of images (.npy)") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {one_line(error)}") from None
+    batch = read_array(path, "a batch of images")
     if batch.dtype != np.float32:
         raise InputError(f"{path}: found {batch.dtype}, expected an array of float32")
     check_batch(batch, str(path))

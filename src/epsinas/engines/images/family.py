@@ -13,7 +13,7 @@ from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import Engine, Fill
 from epsinas.engines.images import batches, counting
 from epsinas.errors import InputError
-from epsinas.files.images import image_shape, read_images
+from epsinas.files.images import image_shape
 from epsinas.spaces.base import ImageSpace, Space
 from epsinas.streams import stream
 
@@ -131,8 +131,7 @@ class ImageFamily:
             return batch, f"no images given: 1/f noise, {batches.BATCH} images of 3x32x32, seed {seed}"
         if not images.endswith(".npz"):
             return batches.read_batch(images), ""
-        raw = read_images(images).images
-        batch = batches.image_batch(raw, dataset or images, min(batches.BATCH, len(raw)), rng)
+        batch = batches.raw_batch(images, dataset, rng)
         batches.check_batch(batch, images)
         return batch, ""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from epsinas.errors import InputError, one_line
+from epsinas.files.arrays import read_array
 from epsinas.streams import stream
 
 END = "<eos>"
@@ -191,19 +192,11 @@ def read_token_batch(tokens: str | Path, embedding: str | Path) -> TokenBatch:
     Raises:
         InputError: a file is missing, is not an `.npy` file, or holds something else.
     """
-    batch = TokenBatch(_read(tokens, "tokens (time, batch)"), _read(embedding, "an embedding (vocabulary, units)"))
+    batch = TokenBatch(
+        read_array(tokens, "tokens (time, batch)"), read_array(embedding, "an embedding (vocabulary, units)")
+    )
     check_token_batch(batch, (str(tokens), str(embedding)))
     return batch
-
-
-def _read(path: str | Path, what: str) -> np.ndarray:
-    try:
-        with open(path, "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected {what} (.npy)") from None
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {one_line(error)}") from None
 
 
 def _kind(found: object) -> str:

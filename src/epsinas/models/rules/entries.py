@@ -38,6 +38,8 @@ def pointwise(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, A
     ndim = max(x.ndim for x in parts)
     padded = [(1,) * (ndim - x.ndim) + tuple(x.shape) for x in parts]
     shape = [max(sizes) if min(sizes) else 0 for sizes in zip(*padded, strict=True)]
+    if any(size not in (1, wanted) for sizes in padded for size, wanted in zip(sizes, shape, strict=True)):
+        return NotImplemented  # to torch's own error
     values, classes = aligned(parts, shape)
     found = iter(values)
     result = func(*(next(found) if isinstance(x, Tensor) else x for x in args), **kwargs)

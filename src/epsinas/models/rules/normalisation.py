@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from epsinas.models.lumped import LumpedTensor, add_rule, aten, full, lumped, nothing, spread, wide
 from epsinas.models.rules.entries import aligned
-from epsinas.models.rules.reductions import moments
+from epsinas.models.rules.reductions import mean_and_variance
 from epsinas.models.rules.structure import inferred, view
 
 
@@ -44,7 +44,7 @@ def _without_averages(x: Tensor, weight: Any, bias: Any, training: bool, momentu
     return normalised_by_batch(x, weight, bias, epsilon)
 
 
-@add_rule(aten._batch_norm_with_update)
+@add_rule(aten._batch_norm_with_update.default)
 def _with_update(
     x: Tensor, weight: Any, bias: Any, average: Any, variance: Any, momentum: float, epsilon: float
 ) -> Any:
@@ -86,7 +86,7 @@ def _group_norm(
     x: Tensor, weight: Any, bias: Any, batch: int, channels: int, area: int, groups: int, epsilon: float
 ) -> Any:
     parts = view(lumped(x), [batch, groups, channels // groups, area])
-    average, variance = moments(LumpedTensor(wide(parts.compact), parts.classes), [2, 3])
+    average, variance = mean_and_variance(LumpedTensor(wide(parts.compact), parts.classes), [2, 3])
     inverse = torch.rsqrt(torch.add(variance, epsilon))
     result = torch.mul(torch.sub(parts, average), inverse)
     result = view(lumped(result), list(x.shape))
@@ -97,6 +97,6 @@ def _group_norm(
 def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, epsilon: float) -> Any:
     part = lumped(wide(x))
     dims = list(range(x.ndim - len(shape), x.ndim))
-    average, variance = moments(part, dims)
+    average, variance = mean_and_variance(part, dims)
     result = torch.mul(torch.sub(part, average), torch.rsqrt(torch.add(variance, epsilon)))
     return _affine(result, weight, bias, shape).to(x.dtype), nothing(x), nothing(x)

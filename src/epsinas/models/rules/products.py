@@ -19,6 +19,9 @@ def contracted(x: Tensor, y: Tensor, dim_x: int, dim_y: int, counted: bool = Tru
     sum_k x[k] y[k] = sum over the classes c of n_c x[c] y[c]: the second tensor is multiplied by the numbers n_c.
     """
     x, y = lumped(x), lumped(y)
+    if x.shape[dim_x] != y.shape[dim_y]:
+        # At full width torch says so in words that name the operation.
+        raise RuntimeError(f"found {x.shape[dim_x]} and {y.shape[dim_y]} terms, expected as many")
     along, first, second = joined(x.classes[dim_x], y.classes[dim_y])
     number = along.number if along else x.shape[dim_x]
     values = []

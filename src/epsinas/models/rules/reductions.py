@@ -83,7 +83,7 @@ def _amin(x: LumpedTensor, dims: Sequence[int] = (), keepdim: bool = False) -> L
     return _extreme(aten.amin, x, dims, keepdim)
 
 
-def moments(x: LumpedTensor, dims: Sequence[int]) -> tuple[Tensor, Tensor]:
+def mean_and_variance(x: LumpedTensor, dims: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance over dimensions that are kept; the variance of one class is exactly 0."""
     average = mean(x, dims, True)
     deviation = lumped(torch.sub(x, average))
@@ -95,7 +95,7 @@ def _var_mean(
     x: LumpedTensor, dims: int | Sequence[int] | None = None, *, correction: float | None = 1, keepdim: bool = False
 ) -> tuple[Any, Any]:
     chosen = _dims(x, dims)
-    average, variance = moments(x, chosen)
+    average, variance = mean_and_variance(x, chosen)
     count = math.prod(x.shape[dim] for dim in chosen)
     scale = count / max(count - (1 if correction is None else correction), 0) if count else math.nan
     variance = lumped(torch.mul(variance, scale))

@@ -269,7 +269,7 @@ def cut(x: LumpedTensor, dim: int = 0, start: int | None = None, end: int | None
 
 
 @add_rule(aten.select)
-def select(x: LumpedTensor, dim: int, index: int) -> LumpedTensor:
+def one_entry(x: LumpedTensor, dim: int, index: int) -> LumpedTensor:
     """Take one entry along a dimension."""
     dim %= x.ndim
     along = x.classes[dim]
@@ -300,7 +300,7 @@ def _roll(x: LumpedTensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> A
 
 @add_rule(aten.unbind)
 def _unbind(x: LumpedTensor, dim: int = 0) -> list[LumpedTensor]:
-    return [select(x, dim, index) for index in range(x.shape[dim])]
+    return [one_entry(x, dim, index) for index in range(x.shape[dim])]
 
 
 @add_rule(aten.split_with_sizes, aten.unsafe_split_with_sizes)
@@ -326,6 +326,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     """Put tensors one after the other: along the dimension their classes stay apart, unless they are one tensor."""
     parts = [lumped(x) for x in tensors if x.ndim > 1 or x.numel()]
     dim %= parts[0].ndim
+    if any(x.shape[:dim] != parts[0].shape[:dim] or x.shape[dim + 1 :] != parts[0].shape[dim + 1 :] for x in parts):
+        return NotImplemented  # to torch's own error
     values, classes = _aligned_beside(parts, dim)
     numbers, places, pieces = 0, [], []
     seen: dict[int, int] = {}

@@ -1,25 +1,29 @@
-"""The command line: `epsinas score ...` and `epsinas weights ...`."""
+"""The commands for search spaces: `epsinas score SPACE` and `epsinas weights SPACE`."""
 
 import argparse
-import contextlib
 import csv
 import dataclasses
-import io
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from epsinas import __version__
+from epsinas.cli.models import add_score_models, add_weights_models
+from epsinas.cli.options import (
+    add_command,
+    add_output_option,
+    add_zeros_option,
+    check_output,
+    digits,
+    opened_output,
+    write_choice,
+)
 from epsinas.engines.base import ENGINES, FAMILIES, PRECISIONS
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError
+from epsinas.files.arrays import read_array
 from epsinas.metrics.base import LABELS, LIMIT, METRICS, find_metric
-from epsinas.registry import import_all
 from epsinas.spaces.base import SPACES, Space
 from epsinas.streams import stream
 
@@ -65,51 +69,28 @@ Output is CSV: every window in the order of trial, how many networks have a scor
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="epsinas", description="Score neural networks without training them, reproducibly."
-    )
-    parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
-    _add_import_option(parser)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    score = commands.add_parser(
-        "score",
-        help="score architectures of a search space",
-        description=_SCORE,
-        epilog=_EXAMPLES,
-        formatter_class=formatter,
-    )
-    weights = commands.add_parser(
-        "weights",
-        help="choose the two constant weights for a new problem",
-        description=_WEIGHTS,
-        formatter_class=formatter,
-    )
-    for command, add_options, epilog in ((score, _add_score_options, _EXAMPLES), (weights, _add_weights_options, None)):
-        spaces = command.add_subparsers(dest="space", required=True, metavar="SPACE")
-        for space in SPACES:
-            own = spaces.add_parser(
-                space.name,
-                help=space.summary,
-                description=command.description,
-                epilog=epilog,
-                formatter_class=formatter,
-            )
-            _add_network_options(own, space)
-            add_options(own, space)
-    return parser
+def add_score(commands: Any) -> None:
+    """Add the command."""
+    texts = {"description": _SCORE, "epilog": _EXAMPLES}
+    score = add_command(commands, "score", help="score architectures of a search space, or torch models", **texts)
+    spaces = score.add_subparsers(dest="space", required=True, metavar="SPACE")
+    for space in SPACES:
+        parser = add_command(spaces, space.name, help=space.summary, **texts)
+        _add_network_options(parser, space)
+        _add_score_options(parser, space)
+    add_score_models(spaces)
 
 
-def _add_import_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of one's own that registers search spaces or metrics; may be repeated",
-    )
+def add_weights(commands: Any) -> None:
+    """Add the command."""
+    summary = "choose the two constant weights for a new problem"
+    weights = add_command(commands, "weights", help=summary, description=_WEIGHTS)
+    spaces = weights.add_subparsers(dest="space", required=True, metavar="SPACE")
+    for space in SPACES:
+        parser = add_command(spaces, space.name, help=space.summary, description=_WEIGHTS)
+        _add_network_options(parser, space)
+        _add_weights_options(parser, space)
+    add_weights_models(spaces)
 
 
 def _add_network_options(parser: argparse.ArgumentParser, space: type[Space]) -> None:
@@ -163,12 +144,7 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
         help="lumped: exact reduction to one map per class of identical channels (default); full-width: torch, slow",
     )
     _add_precision_option(parser)
-    parser.add_argument(
-        "--zeros",
-        default="masked",
-        choices=["masked", "kept"],
-        help="leave entries that are 0 after normalisation out, as the published numbers do (default), or keep them",
-    )
+    add_zeros_option(parser)
     if FAMILIES[space.family].estimates_rounding:
         parser.add_argument(
             "--mark-rounding",
@@ -176,7 +152,7 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
             help='add the column "rounding_limited": 1 where rounding may change the score by more than 0.1 %%',
         )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: all cores)")
-    parser.add_argument("--output", metavar="FILE.csv", help="default: standard output")
+    add_output_option(parser)
     parser.set_defaults(run=_score, mark_rounding=False)
 
 
@@ -189,7 +165,7 @@ def _add_weights_options(parser: argparse.ArgumentParser, space: type[Space]) ->
     parser.add_argument("--networks", type=int, default=100, metavar="N", help="random networks (default 100)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the choice of networks (default 0)")
     _add_precision_option(parser)
-    parser.add_argument("--output", metavar="FILE.csv", help="default: standard output")
+    add_output_option(parser)
     parser.set_defaults(run=_weights)
 
 
@@ -203,30 +179,6 @@ def _add_precision_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for a mistake in the input, 130 when interrupted."""
-    # A reader that closes the pipe early, such as head, ends this program like any other filter.
-    with contextlib.suppress(AttributeError, ValueError):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        # Modules of one's own first: they may add search spaces to the options.
-        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        _add_import_option(first)
-        import_all(first.parse_known_args(arguments)[0].modules)
-        options = _parser().parse_args(arguments)
-        options.run(options)
-    except InputError as error:
-        print(f"epsinas: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"epsinas: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("epsinas: interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
 def _score(options: argparse.Namespace) -> None:
     from epsinas.metrics.epsilon import check_weights
     from epsinas.scoring import score_with_errors
@@ -238,8 +190,8 @@ def _score(options: argparse.Namespace) -> None:
     if jobs < 1:
         raise InputError(f"--jobs: found {jobs}, expected 1 or more")
     _check_seed(options.seed)
-    _check_output(options.output)
-    labels = None if options.labels is None else _read_labels(options.labels)
+    check_output(options.output)
+    labels = None if options.labels is None else read_array(options.labels, "labels")
     if labels is None and LABELS in metric.needs:
         raise InputError(f"--labels: found none, expected LABELS.npy; the metric {metric.name} needs them")
     space, batch = _network_inputs(options)
@@ -260,28 +212,25 @@ def _score(options: argparse.Namespace) -> None:
             seed=options.seed,
         )
     header = ["architecture", "score", *(["rounding_limited"] if options.mark_rounding else [])]
-    with _output(options.output) as file:
+    with opened_output(options.output) as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
         for architecture, score, error in zip(architectures, scores, errors, strict=True):
-            row = [architecture, "" if np.isnan(score) else repr(float(score)), int(error > LIMIT)]
+            row = [architecture, digits(score), int(error > LIMIT)]
             table.writerow(row[: len(header)])
 
 
 def _weights(options: argparse.Namespace) -> None:
-    from epsinas.weights import choose_weights, chosen_pair
+    from epsinas.weights import choose_weights
 
     if options.networks < 1:
         raise InputError(f"--networks: found {options.networks}, expected 1 or more")
     _check_seed(options.seed)
-    _check_output(options.output)
+    check_output(options.output)
     space, batch = _network_inputs(options)
     table = choose_weights(space, batch, stream(options.seed, "choice of weights"), options.networks, options.precision)
-    with _output(options.output) as file:
-        table.to_csv(file, index=False)
     given = next(getattr(options, name) for name in FAMILIES[space.family].files)
-    low, high = chosen_pair(table, given or "weights")
-    print(f"epsinas: chosen weights {low:g} {high:g}", file=sys.stderr)
+    write_choice(table, options.output, given or "weights")
 
 
 def usable_cores() -> int:
@@ -332,47 +281,6 @@ def _architectures(file: str, space: Space) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _read_labels(path: str) -> np.ndarray:
-    try:
-        with open(path, "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected labels (.npy)") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {one_line(error)}") from None
-
-
 def _check_seed(seed: int) -> None:
     if seed < 0:
         raise InputError(f"--seed: found {seed}, expected 0 or more")
-
-
-def _check_output(file: str | None) -> None:
-    """Find before the work what would keep its result from being written."""
-    if file is None:
-        return
-    path = Path(file)
-    if not path.name or (path.exists() and not path.is_file()):
-        raise InputError(f"--output: found {str(path)!r}, expected the name of a file")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"--output: {path} cannot be written, {folder} is not a writable folder")
-
-
-@contextlib.contextmanager
-def _output(file: str | None) -> Iterator[TextIO]:
-    """Write to standard output or to a file that appears only when it is complete."""
-    from epsinas.files.whole import atomic
-
-    if file is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with atomic(file) as temporary:
-        buffer = io.StringIO()
-        yield buffer
-        Path(temporary).write_text(buffer.getvalue())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

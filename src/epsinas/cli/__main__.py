@@ -1,0 +1,7 @@
+"""Runs the command line: `python -m epsinas.cli`."""
+
+import sys
+
+from epsinas.cli import main
+
+sys.exit(main())
