@@ -17,6 +17,7 @@ from epsinas.models.lumped import (
     grouped,
     joined,
 )
+from epsinas.models.rules.structure import _distinct
 
 aten = torch.ops.aten
 
@@ -92,6 +93,17 @@ def test_equal_numbers_are_grouped():
     assert along.counts.tolist() == [1, 1, 2]
     assert grouped(torch.tensor([3, 1]))[0] is None
     assert grouped(torch.tensor([3, 3]))[0].members is None
+
+
+def test_rows_are_told_apart_even_where_their_numbers_agree():
+    rows = torch.randint(2, (50, 3), generator=torch.Generator().manual_seed(0))
+    # Two rows that a polynomial in this factor cannot tell apart.
+    factor = 6364136223846793005
+    apart = torch.tensor([[1, 0, 0], [1, factor, -1]])
+    for table in (rows, torch.cat([rows, apart, apart])):
+        first, members = _distinct(table)
+        assert len(first) == len(torch.unique(table, dim=0))
+        assert table[first][members].equal(table)
 
 
 def test_joined_classes_are_equal_in_both():
