@@ -1,4 +1,5 @@
 import math
+from random import Random
 
 import pytest
 import torch
@@ -467,6 +468,47 @@ def test_a_change_of_what_may_be_a_copy_is_refused_while_both_are_there(function
             return part, y
 
         compare(alone, lumps(*X), lumped_part=False)
+
+
+STEPS = [
+    lambda x: x.transpose(0, -1),
+    lambda x: x[:, 1:],
+    lambda x: x[0][None],
+    lambda x: x.diagonal(0, 0, 1)[None],
+    lambda x: x.flip(0),
+    lambda x: x.contiguous(),
+    lambda x: x.flatten(0, 1)[None],
+    lambda x: x.reshape(x.shape[-1], -1),
+    lambda x: x + 1,
+    lambda x: x.detach(),
+    lambda x: x.repeat(*[1] * x.ndim),
+    lambda x: x.mul_(-2.0),
+    lambda x: x[0].relu_() if x.ndim < 2 else x[0].relu_()[None],
+    lambda x: x.copy_(x.flip(0)),
+    lambda x: x[..., :1].fill_(0.25),
+]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_programs_of_views_and_changes(seed):
+    choose = Random(seed)
+    with torch.inference_mode():
+        found = [lumps(*X, seed=seed)]
+        expected = [full(found[0]).clone()]
+        for _ in range(12):
+            chosen, step = choose.randrange(len(found)), choose.choice(STEPS)
+            if expected[chosen].ndim < 2 or not all(expected[chosen].shape):
+                continue
+            expected.append(step(expected[chosen]))
+            try:
+                found.append(step(found[chosen]))
+            except NotImplementedError:  # the model would run at full width
+                return
+            if choose.random() < 0.5 and len(found) > 1:
+                gone = choose.randrange(len(found))
+                del found[gone], expected[gone]
+            for one, wanted in zip(found, expected, strict=True):
+                torch.testing.assert_close(full(one), wanted, rtol=1e-12, atol=1e-12)
 
 
 OWN_MEMORY = {

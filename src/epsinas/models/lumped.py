@@ -108,6 +108,9 @@ class _Content:
 class LumpedTensor(Tensor):
     """A tensor whose entries along some dimensions are equal in classes.
 
+    It is for inference mode. Elsewhere torch composes some operations before they get here, and a copy that `reshape`
+    makes passes for a view, which matters where one of the two is changed in place.
+
     Args:
         compact: the smaller tensor, one entry for each class along each dimension.
         classes: of each dimension.
