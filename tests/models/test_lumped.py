@@ -1,4 +1,5 @@
 import math
+from random import Random
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from epsinas.models.lumped import (
     grouped,
     joined,
 )
+from epsinas.models.rules.structure import _distinct
 
 aten = torch.ops.aten
 
@@ -44,6 +46,10 @@ def lumps(*sizes: int | tuple[int, list[int] | None], seed: int = 0) -> LumpedTe
 
 X = (4, (6, [0, 1, 0, 2, 1, 1]), 5, (5, None))
 """Images of six channels in three classes, equal along each row."""
+
+
+MODES = pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+"""In inference mode, in which models run, operations come as they are called, and not as they are composed."""
 
 
 def compare(function, *tensors, lumped_part: bool = True):
@@ -88,6 +94,17 @@ def test_equal_numbers_are_grouped():
     assert along.counts.tolist() == [1, 1, 2]
     assert grouped(torch.tensor([3, 1]))[0] is None
     assert grouped(torch.tensor([3, 3]))[0].members is None
+
+
+def test_rows_are_told_apart_even_where_their_numbers_agree():
+    rows = torch.randint(2, (50, 3), generator=torch.Generator().manual_seed(0))
+    # Two rows that a polynomial in this factor cannot tell apart.
+    factor = 6364136223846793005
+    apart = torch.tensor([[1, 0, 0], [1, factor, -1]])
+    for table in (rows, torch.cat([rows, apart, apart])):
+        first, members = _distinct(table)
+        assert len(first) == len(torch.unique(table, dim=0))
+        assert table[first][members].equal(table)
 
 
 def test_joined_classes_are_equal_in_both():
@@ -184,13 +201,36 @@ UNARY = {
     "mask": lambda x: x[x > 0],
     "outer": lambda x: torch.einsum("nchw,ncvw->nhv", x, x),
     "unfolded windows": lambda x: functional.unfold(x, 3),
+    "folded windows": lambda x: functional.fold(functional.unfold(x, 3) + 1, (5, 5), 3),
+    "folded repetitions": lambda x: functional.fold(x[:, :, :4, :].flatten(2).flatten(1, 2)[..., None], (2, 2), 2),
+    "upper triangle": lambda x: x.triu(1) + x[0, 0].triu(),
+    "extremes of all": lambda x: (x.max(), x.min(), (x > 3).any(), (x > -9).all()),
+    "norms": lambda x: [torch.linalg.vector_norm(x, order, (1, 3)) for order in (0, 1, 2.5, math.inf, -math.inf)],
+    "norm of all": lambda x: torch.linalg.vector_norm(x, 1),
+    "logsumexp of two": lambda x: (x.logsumexp((1, 3), keepdim=True), (x * math.inf).logsumexp(2)),
+    "deviation and mean": lambda x: torch.std_mean(x, 1),
+    "gate of rows": lambda x: functional.glu(x[..., :4], -1),
+    "cumulative maximum": lambda x: tuple(x.cummax(1)),
+    "attention without keys": lambda x: functional.scaled_dot_product_attention(x, x, x, x[0, 0] > x[0, 0, :, :1]),
+    "attention of little": lambda x: functional.scaled_dot_product_attention(x, x, x, scale=0.0),
+    "sampled in a grid": lambda x: functional.grid_sample(x, random(4, 2, 3, 2).tanh(), align_corners=False),
+    "bilinear layer": lambda x: functional.bilinear(x[..., 0], x[..., 1], random(3, 5, 5)),
+    "matrix and vector": lambda x: torch.addmv(x[0, 0, :, 0], x[0, :, :, 0].T, x[1, :, 0, 0], beta=0.5, alpha=2.0),
+    "product without the sum": lambda x: torch.addmm(x[0, 0] * math.nan, x[1, 0], x[0, 1], beta=0.0),
+    "division without remainder": lambda x: (10 * x).long() // 3,
+    "places": lambda x: torch.where(x > 0),
+    "masks": lambda x: torch.isclose(x, x + (x > 0), atol=0.1),
+    "filled like another": lambda x: (x.new_zeros(2, 3), x.new_full((4, 6), 2), x.new_ones(3, dtype=torch.int64)),
+    "layout": lambda x: x.transpose(1, 2).contiguous().flatten(2).reshape_as(x),
 }
 
 
+@MODES
 @pytest.mark.parametrize("function", UNARY.values(), ids=UNARY)
-def test_operations_equal_those_on_ordinary_tensors(function):
+def test_operations_equal_those_on_ordinary_tensors(function, mode):
     for x in (lumps(*X), lumps((4, None), (6, None), (5, None), (5, None)), lumps((4, [0, 1, 1, 0]), 6, (5, None), 5)):
-        compare(function, x, lumped_part=False)
+        with mode():
+            compare(function, x, lumped_part=False)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +238,40 @@ def test_operations_equal_those_on_ordinary_tensors(function):
 )
 def test_results_are_lumped(name):
     assert isinstance(compare(UNARY[name], lumps(*X)), LumpedTensor)
+
+
+# fmt: off
+ARGUMENTS = {
+    "negative dimensions": lambda x: (
+        x.sum((-1, -3)), x.softmax(-3), x.flip(-3), x.roll(-1, -3), x.unfold(-3, 2, 2), x[..., :1].squeeze(-1),
+        torch.cat([x, x + 1], -3), torch.stack([x, 2 * x], -1), x.select(-3, -1), x.index_select(-3, torch.tensor([0])),
+        *x.unbind(-2), *x.chunk(2, -3), x.transpose(-1, -3), x.permute(0, -1, 1, -2), x.flatten(-3, -2), x.cumsum(-3),
+    ),
+    "keywords": lambda x: (
+        torch.sum(input=x, dim=1, keepdim=True), torch.softmax(input=x, dim=1), torch.cat(tensors=[x, x], dim=1),
+        torch.mean(x, dim=[1]), torch.transpose(input=x, dim0=1, dim1=2), torch.add(x, x, alpha=2),
+        torch.flip(x, dims=[1]), x.view(size=(4, -1)), torch.amax(x, dim=1), torch.clamp(x, max=0.1),
+        torch.var(x, dim=1, correction=0), *torch.topk(x, k=2, dim=1), torch.cumsum(x, dim=1), *x.unbind(dim=1),
+        *torch.sort(x, dim=1, descending=True),
+    ),
+    "types": lambda x: (
+        (4 * x).int() + 1.5, (4 * x).long().sum(1), (4 * x).int().amax(1), (x > 0) + 1, (x > 0).sum(1), x.half() * 2,
+        (4 * x).int() * torch.tensor(2.5, dtype=torch.float64), x.float() + torch.tensor(1.0, dtype=torch.float64),
+        x.half() + torch.ones(5), (x > 0).double().mean(1), torch.cat([(4 * x).int(), x], 1),
+        torch.where(x > 0, x.float(), 1.0), torch.add((3 * x).int(), (3 * x).long()), x[0, 0, 0, 0] * x.float(),
+        (x > 0).cumsum(1), (4 * x).int().true_divide(2), x.half() @ x.half()[0, 0],
+        x.sum(1, dtype=torch.half),
+    ),
+}
+# fmt: on
+
+
+@MODES
+@pytest.mark.parametrize("function", ARGUMENTS.values(), ids=ARGUMENTS)
+def test_arguments_of_all_kinds(function, mode):
+    for x in (lumps(*X), lumps((4, None), (6, None), (5, None), (5, None)), lumps((4, [0, 1, 1, 0]), 6, (5, None), 5)):
+        with mode():
+            compare(function, x, lumped_part=False)
 
 
 BINARY = {
@@ -218,12 +292,41 @@ BINARY = {
 }
 
 
+@MODES
 @pytest.mark.parametrize("function", BINARY.values(), ids=BINARY)
-def test_operations_on_two_equal_those_on_ordinary_tensors(function):
+def test_operations_on_two_equal_those_on_ordinary_tensors(function, mode):
     others = lumps(4, (6, [1, 1, 0, 0, 2, 0]), (5, None), 5, seed=1), lumps(4, 6, (5, [0, 0, 1, 1, 1]), 5, seed=1)
     for other in (*others, full(others[0])):
-        compare(function, lumps(*X), other, lumped_part=False)
-        compare(function, other, lumps(*X), lumped_part=False)
+        with mode():
+            compare(function, lumps(*X), other, lumped_part=False)
+            compare(function, other, lumps(*X), lumped_part=False)
+
+
+EMPTY = {
+    "filled like": lambda x: (torch.ones_like(x), x.new_zeros(0, 3), x.new_full((2, 0), 1.0)),
+    "arithmetic": lambda x: x.relu() + 1,
+    "sum": lambda x: x.sum(0),
+    "mean": lambda x: x.mean((1, 2)),
+    "softmax": lambda x: x.softmax(1),
+    "largest": lambda x: x.max(1)[0],
+    "flatten": lambda x: x.flatten(1),
+    "reshape": lambda x: x.reshape(-1, 3),
+    "transpose": lambda x: x.transpose(0, 1).contiguous(),
+    "matrix product": lambda x: x.flatten(2) @ x.flatten(2).mT,
+    "linear": lambda x: functional.linear(x, random(2, 5)),
+    "pad": lambda x: functional.pad(x, (0, 0, 0, 0, 1, 2)),
+    "repeat": lambda x: x.repeat(1, 2, 1, 1),
+    "expand": lambda x: x.sum(0, keepdim=True).expand(0, 6, 5, 5),
+    "cat": lambda x: torch.cat([x, x + 1]),
+}
+
+
+@MODES
+@pytest.mark.parametrize("function", EMPTY.values(), ids=EMPTY)
+def test_operations_on_no_entries(function, mode):
+    with mode():
+        compare(lambda x: function(x[:0]), lumps(*X), lumped_part=False)
+        compare(lambda x: function(x[:0]), lumps((4, None), (6, None), (5, None), (5, None)), lumped_part=False)
 
 
 CONVOLUTIONS = {
@@ -316,18 +419,150 @@ IN_PLACE = {
 }
 
 
+@MODES
 @pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
 @pytest.mark.parametrize("size", [X, (4, (6, None), 5, 5)])
-def test_changes_in_place_reach_views_and_what_they_are_views_of(change, size):
+def test_changes_in_place_reach_views_and_what_they_are_views_of(change, size, mode):
     def function(x):
-        view, rows = x[:, 1:4], x.flatten(2)
+        view, rows = x[:, 1:4], x.view(4, 6, -1)
         part = view.transpose(1, 2)
         change(x)
         y = rows * 2
         view.add_(1.0)
         return x, view, rows, part, y
 
-    compare(function, lumps(*size), lumped_part=False)
+    with mode():
+        compare(function, lumps(*size), lumped_part=False)
+
+
+@MODES
+def test_a_change_of_a_view_without_a_rule_reaches_what_it_is_a_view_of(mode):
+    with mode():
+        compare(lambda x: (x.diagonal(0, 2, 3).zero_(), x), lumps(*X), lumped_part=False)
+
+
+MAY_COPY = {
+    "reshape": lambda x: x.reshape(4, 5, -1),
+    "flatten": lambda x: x.flatten(2),
+    "contiguous": lambda x: x.contiguous(),
+    "ravel": lambda x: x.ravel(),
+    "layout": lambda x: x.to(memory_format=torch.channels_last),
+}
+
+
+@pytest.mark.parametrize("function", MAY_COPY.values(), ids=MAY_COPY)
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.transpose(1, 2)])
+def test_a_change_of_what_may_be_a_copy_is_refused_while_both_are_there(function, view):
+    with torch.inference_mode():
+        x = lumps(*X)
+        y = function(view(x))
+        with pytest.raises(NotImplementedError, match="may share memory"):
+            y.add_(1.0)
+        with pytest.raises(NotImplementedError, match="may share memory"):
+            x.add_(1.0)
+
+        def alone(x):
+            y = function(view(x + 1))
+            part = y[..., 1:2]
+            part.add_(1.0)
+            return part, y
+
+        compare(alone, lumps(*X), lumped_part=False)
+
+
+STEPS = [
+    lambda x: x.transpose(0, -1),
+    lambda x: x[:, 1:],
+    lambda x: x[0][None],
+    lambda x: x.diagonal(0, 0, 1)[None],
+    lambda x: x.flip(0),
+    lambda x: x.contiguous(),
+    lambda x: x.flatten(0, 1)[None],
+    lambda x: x.reshape(x.shape[-1], -1),
+    lambda x: x + 1,
+    lambda x: x.detach(),
+    lambda x: x.repeat(*[1] * x.ndim),
+    lambda x: x.mul_(-2.0),
+    lambda x: x[0].relu_() if x.ndim < 2 else x[0].relu_()[None],
+    lambda x: x.copy_(x.flip(0)),
+    lambda x: x[..., :1].fill_(0.25),
+]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_programs_of_views_and_changes(seed):
+    choose = Random(seed)
+    with torch.inference_mode():
+        found = [lumps(*X, seed=seed)]
+        expected = [full(found[0]).clone()]
+        for _ in range(12):
+            chosen, step = choose.randrange(len(found)), choose.choice(STEPS)
+            if expected[chosen].ndim < 2 or not all(expected[chosen].shape):
+                continue
+            expected.append(step(expected[chosen]))
+            try:
+                found.append(step(found[chosen]))
+            except NotImplementedError:  # the model would run at full width
+                return
+            if choose.random() < 0.5 and len(found) > 1:
+                gone = choose.randrange(len(found))
+                del found[gone], expected[gone]
+            for one, wanted in zip(found, expected, strict=True):
+                torch.testing.assert_close(full(one), wanted, rtol=1e-12, atol=1e-12)
+
+
+OWN_MEMORY = {
+    "repeat": lambda x: x.repeat(1, 1, 1, 1),
+    "clone": lambda x: x.clone(),
+    "pad": lambda x: functional.pad(x, (0, 0, 0, 0)),
+    "take": lambda x: x.index_select(1, torch.arange(x.shape[1])),
+    "add zero": lambda x: x + 0,
+    "cat": lambda x: torch.cat([x]),
+    "copy": lambda x: torch.zeros_like(x).copy_(x),
+    "one channel": lambda x: x[:, [0]],
+    "dropout": lambda x: functional.dropout(x, training=False),  # which does share
+    "conversion": lambda x: x.to(torch.float64),
+}
+
+
+@MODES
+@pytest.mark.parametrize("function", OWN_MEMORY.values(), ids=OWN_MEMORY)
+def test_results_share_memory_where_those_of_ordinary_tensors_do(function, mode):
+    def changed(x):
+        x[:, :2].mul_(2.0)
+        y = function(x)
+        x[:, 1:3].add_(1.0)
+        y.mul_(3.0)
+        return x, y
+
+    with mode():
+        for x in (lumps(*X), random(4, 6, 5, 5), lumps(4, 6, 5, 5)):
+            compare(changed, x, lumped_part=False)
+
+
+def test_what_is_copied_from_does_not_change_the_copy():
+    def function(x, source):
+        x.copy_(source)
+        source.add_(1.0)
+        return x
+
+    compare(function, lumps(*X), random(4, 6, 5, 5), lumped_part=False)
+
+
+def test_writing_into_a_lumped_tensor_given_by_name_is_refused():
+    x = lumps(*X)
+    with pytest.raises(NotImplementedError, match="writes into"):
+        torch.add(x, 1.0, out=torch.zeros_like(x))
+    with pytest.raises(NotImplementedError, match="writes into"):
+        torch._foreach_add_([x], 1.0)
+    found = torch.zeros(4, 5, 5, dtype=torch.float64)
+    torch.mean(x, 1, out=found)
+    torch.testing.assert_close(found, full(x).mean(1))
+
+
+def test_strides_are_refused():
+    with pytest.raises(NotImplementedError, match="strides"):
+        lumps(*X).as_strided((2, 2), (1, 2))
 
 
 def test_a_tensor_whose_views_are_gone_stays_lumped():
@@ -347,6 +582,8 @@ def test_an_ordinary_tensor_is_changed_by_a_lumped_one():
 def test_a_change_of_shape_in_place_is_refused():
     with pytest.raises(NotImplementedError, match="transpose_"):
         lumps(*X).transpose_(0, 1)
+    with pytest.raises(NotImplementedError, match="set_"):
+        lumps(*X).set_(torch.ones(4, 6, 5, 5, dtype=torch.float64))
     with pytest.raises(NotImplementedError, match="squeeze_"):
         lumps(1, (6, None)).squeeze_(0)
 

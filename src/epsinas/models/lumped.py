@@ -17,9 +17,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 aten = torch.ops.aten
+
+_COMPOSED = torch._C.DispatchKey.CompositeImplicitAutograd
+
+_shares_memory: Callable[[Tensor, Tensor], bool] = torch._C._is_alias_of  # type: ignore[attr-defined]
+
+MAY_COPY = {aten.reshape, aten.reshape_as, aten.flatten, aten.ravel, aten.contiguous, aten.to}
+"""Operations that return a view, or a copy where the layout of memory demands it."""
 
 
 class Classes:
@@ -83,18 +90,26 @@ def grouped(places: Tensor) -> tuple[Along, Tensor | None]:
 
 
 class _Content:
-    """What a lumped tensor holds, and if it is a view, of what; `family` has the tensor, its views and theirs."""
+    """What a lumped tensor holds, and if it is a view, of what.
 
-    __slots__ = ("classes", "compact", "family", "origin")
+    `family` has the tensor, its views and theirs. Those of one `branch` share memory. Those of another may or may not:
+    between them are operations that copy in some layouts of memory, which lumped tensors do not keep.
+    """
+
+    __slots__ = ("branch", "classes", "compact", "family", "origin")
 
     def __init__(self, compact: Tensor, classes: tuple[Along, ...]):
         self.compact, self.classes = compact, classes
         self.family: list[weakref.ref[LumpedTensor]] = []
+        self.branch: object = None
         self.origin: tuple[_Content, Callable[[Tensor], Tensor]] | None = None
 
 
 class LumpedTensor(Tensor):
     """A tensor whose entries along some dimensions are equal in classes.
+
+    It is for inference mode. Elsewhere torch composes some operations before they get here, and a copy that `reshape`
+    makes passes for a view, which matters where one of the two is changed in place.
 
     Args:
         compact: the smaller tensor, one entry for each class along each dimension.
@@ -124,6 +139,10 @@ class LumpedTensor(Tensor):
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"LumpedTensor({tuple(self.shape)} of {tuple(self.compact.shape)}, {self.dtype})"
+
+    def contiguous(self, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
+        """Return a tensor that shares memory with this one or not, where torch takes this one for contiguous."""
+        return aten.contiguous.default(self, memory_format=memory_format)
 
     __torch_function__: Any = torch._C._disabled_torch_function_impl
 
@@ -257,21 +276,20 @@ def compute(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
 def _out_of_place(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     rule = _rule_of(func)
     result = NotImplemented if rule is None else rule(*args, **kwargs)
-    before = _at_full_width.count
-    if result is NotImplemented:
-        # What torch composes of other operations, whose rules then serve.
-        result = func.decompose(*args, **kwargs)
-    if result is NotImplemented:
-        _at_full_width.count += 1
-        return func(*tree_map(full, args), **tree_map(full, kwargs)), False
-    by_rules = before == _at_full_width.count
+    has_rule = result is not NotImplemented
+    if not has_rule:
+        before = _at_full_width.count
+        if _is_composed(func):
+            return func._op_dk(_COMPOSED, *args, **kwargs), before == _at_full_width.count
+        result = _compute_at_full_width(func, args, kwargs)
     if _is_view(func) and isinstance(args[0], LumpedTensor):
-        if not isinstance(result, tuple | list) or all(isinstance(one, LumpedTensor) for one in result):
-            _make_views(result, func, args, kwargs)
-        return result, by_rules
+        result = [lumped(one) for one in result] if isinstance(result, tuple | list) else lumped(result)
+        _make_views(result, func, args, kwargs)
+        return result, has_rule
+    given = [x.compact if isinstance(x, LumpedTensor) else x for x in args if isinstance(x, Tensor)]
     if isinstance(result, tuple | list):
-        return type(result)(_without_classes(one) for one in result), by_rules
-    return _without_classes(result), by_rules
+        return type(result)(_with_own_memory(one, given) for one in result), has_rule
+    return _with_own_memory(result, given), has_rule
 
 
 class _Counter(threading.local):
@@ -283,11 +301,32 @@ class _Counter(threading.local):
 _at_full_width = _Counter()
 
 
+def _compute_at_full_width(func: Any, args: tuple, kwargs: dict) -> Any:
+    _at_full_width.count += 1
+    if func.overloadpacket is aten.as_strided:
+        raise NotImplementedError("as_strided of a lumped tensor, which has no strides")
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            written = args[position] if position < len(args) else kwargs.get(argument.name)
+            if any(isinstance(x, LumpedTensor) for x in tree_leaves(written)):
+                raise NotImplementedError(f"{func} writes into a lumped tensor")
+    return func(*tree_map(full, args), **tree_map(full, kwargs))
+
+
 @functools.cache
 def _rule_of(func: Any) -> Rule | None:
     from epsinas.models.rules import general
 
-    return RULES.get(func) or RULES.get(func.overloadpacket) or general(func)
+    # Of the overloads of an operation some may write into an argument, `out`.
+    packet = None if func._schema.is_mutable else RULES.get(func.overloadpacket)
+    return RULES.get(func) or packet or general(func)
+
+
+@functools.cache
+def _is_composed(func: Any) -> bool:
+    """Say whether torch composes an operation of others, whose rules then serve."""
+    # Not by `func.decompose`, which for some has another composition, whose results share other memory.
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSED)
 
 
 @functools.cache
@@ -301,29 +340,42 @@ def _is_view(func: Any) -> bool:
     return bool(returns) and returns[0].alias_info is not None and not func._schema.is_mutable
 
 
-def _without_classes(x: Any) -> Any:
-    """Return an ordinary tensor in the place of a lumped one that has no classes."""
-    return x.compact if isinstance(x, LumpedTensor) and not any(x.classes) else x
+def _with_own_memory(x: Any, given: Sequence[Tensor]) -> Any:
+    """Return a result that shares no memory with operands: an ordinary tensor, if it has no classes."""
+    if not isinstance(x, Tensor):
+        return x
+    compact = x.compact if isinstance(x, LumpedTensor) else x
+    shares = any(_shares_memory(compact, one) for one in given)
+    if isinstance(x, LumpedTensor) and any(x.classes):
+        return LumpedTensor(compact.clone(), x.classes) if shares else x
+    return compact.clone() if shares else compact
 
 
 def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]:
     """Compute an operation that changes its first argument."""
     target: LumpedTensor = args[0]
     content = target._content
-    if sum(member() is not None for member in content.family) > 1:
-        _separate(content.family)
+    if torch.Tag.inplace_view in func.tags:
+        raise NotImplementedError(f"{func} of a lumped tensor")
+    family = [tensor for member in content.family if (tensor := member()) is not None]
+    if len(family) > 1:
+        if any(tensor._content.branch is not content.branch for tensor in family):
+            raise NotImplementedError(f"{func} of a tensor that may share memory with others, or have its own")
+        _separate(family)
         func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
         return target, False
-    function = getattr(getattr(aten, func._schema.name.removeprefix("aten::")[:-1]), func._overloadname, None)
+    name = func._schema.name.removeprefix("aten::")
+    # Of `__iand__`, the operation that changes nothing is `__and__`; of `add_`, `add`.
+    name = f"__{name[3:]}" if name.startswith("__i") else name[:-1]
+    function = getattr(getattr(aten, name), func._overloadname, None)
     if function is None:
-        # Such as `transpose_`, which changes the shape.
         raise NotImplementedError(f"{func} of a lumped tensor")
     result, has_rule = _out_of_place(function, args, kwargs)
     result = lumped(result)
     if result.shape != target.shape:
         raise NotImplementedError(f"{func} of a lumped tensor changes its shape")
     content.compact, content.classes = result.compact.to(target.dtype), result.classes
-    content.origin, content.family = None, []
+    content.origin, content.family, content.branch = None, [], None
     return target, has_rule
 
 
@@ -338,6 +390,7 @@ def _make_views(result: Any, func: Any, args: tuple, kwargs: dict) -> None:
         # Neither the parent nor its other views are to live on in this function.
         again = functools.partial(_view_again, func, further, kwargs, position if several else None)
         view._content.family, view._content.origin = content.family, (content, again)
+        view._content.branch = object() if func.overloadpacket in MAY_COPY else content.branch
         content.family.append(weakref.ref(view))
 
 
@@ -346,15 +399,15 @@ def _view_again(func: Any, further: tuple, kwargs: dict, position: int | None, v
     return made if position is None else made[position]
 
 
-def _separate(family: list[weakref.ref[LumpedTensor]]) -> None:
-    """Give a tensor and its views memory that they share, at full width."""
+def _separate(family: Sequence[LumpedTensor]) -> None:
+    """Give tensors of one branch memory that they share, at full width."""
     done: set[int] = set()
 
     def fill(content: _Content) -> None:
         if id(content) in done:
             return
         done.add(id(content))
-        if content.origin is None:
+        if content.origin is None or content.origin[0].branch is not content.branch:
             whole = LumpedTensor(content.compact, content.classes)
             content.compact = spread(whole, range(whole.ndim)).compact.clone(memory_format=torch.contiguous_format)
         else:
@@ -363,7 +416,5 @@ def _separate(family: list[weakref.ref[LumpedTensor]]) -> None:
             content.compact = again(parent.compact)
         content.classes = (None,) * content.compact.ndim
 
-    for member in family:
-        tensor = member()
-        if tensor is not None:
-            fill(tensor._content)
+    for tensor in family:
+        fill(tensor._content)

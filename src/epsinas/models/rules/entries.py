@@ -14,14 +14,14 @@ _POINTWISE = {
     aten.relu, aten.silu, aten.hardswish, aten.hardsigmoid, aten.hardtanh, aten.leaky_relu, aten.elu, aten.mish,
     aten.softplus, aten.threshold, aten._prelu_kernel, aten.log_sigmoid_forward, aten.masked_fill, aten.where,
     aten.fill, aten.softshrink, aten.hardshrink, aten.clamp, aten.nan_to_num, aten.zero, aten.lerp, aten.logical_not,
-    aten.isnan, aten.isinf,
+    aten.isnan, aten.isinf, aten.floor_divide,
 }  # fmt: skip
 """Those operations on single entries that torch does not tag as such."""
 
 
 def general(func: Any) -> Rule | None:
     """Return the rule of all operations on single entries, for those that are such."""
-    if func._schema.is_mutable:
+    if func._schema.is_mutable or func is aten.where.default:  # which finds places
         return None
     if torch.Tag.pointwise in func.tags or func.overloadpacket in _POINTWISE:
         return lambda *args, **kwargs: pointwise(func, args, kwargs)

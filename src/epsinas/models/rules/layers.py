@@ -20,14 +20,14 @@ def attention(
     causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Compute softmax(query key^T scale + mask) value."""
-    scores = torch.matmul(query, key.transpose(-2, -1)) * (scale or 1 / math.sqrt(query.shape[-1]))
+    """Compute softmax(query key^T scale + mask) value; where all keys are masked, 0."""
+    scores = torch.matmul(query, key.transpose(-2, -1)) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if causal:
         later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=query.device).triu(1)
         scores = scores.masked_fill(later, -math.inf)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
-    return torch.matmul(torch.softmax(scores, -1), value)
+    return torch.matmul(torch._safe_softmax(scores, -1), value)
 
 
 @add_rule(aten._scaled_dot_product_flash_attention_for_cpu)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from epsinas.models.lumped import LumpedTensor, add_rule, aten, lumped, nothing, spread, wide
+from epsinas.models.lumped import LumpedTensor, add_rule, aten, full, lumped, nothing, spread, wide
 from epsinas.models.rules.entries import aligned
 from epsinas.models.rules.reductions import mean_and_variance
 from epsinas.models.rules.structure import inferred, view
@@ -23,7 +23,7 @@ def normalised_by_batch(
     dims = [dim for dim in range(x.ndim) if dim != 1]
     # Entries of a batch or of an image that are equal count as often as they occur.
     part = spread(part, dims)
-    values, scale, shift = part.compact, weight, bias
+    values, scale, shift = part.compact, full(weight), full(bias)
     shape = [1, -1] + [1] * (x.ndim - 2)
     given = [lumped(tensor) for tensor in (weight, bias) if tensor is not None]
     if any(along is not None for tensor in (part, *given) for along in tensor.classes):
@@ -44,7 +44,7 @@ def _without_averages(x: Tensor, weight: Any, bias: Any, training: bool, momentu
     return normalised_by_batch(x, weight, bias, epsilon)
 
 
-@add_rule(aten._batch_norm_with_update)
+@add_rule(aten._batch_norm_with_update.default)
 def _with_update(
     x: Tensor, weight: Any, bias: Any, average: Any, variance: Any, momentum: float, epsilon: float
 ) -> Any:

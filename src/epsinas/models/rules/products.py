@@ -79,9 +79,14 @@ def _addmm(added: Tensor, x: Tensor, y: Tensor, *, beta: float = 1, alpha: float
         product = mm(x, y)
     elif x.ndim == 3 and added.ndim == 3:
         product = bmm(x, y)
+    elif y.ndim == 1:
+        product = _mv(x, y)
     else:
         return NotImplemented
-    return torch.add(beta * added if beta != 1 else added, alpha * product if alpha != 1 else product)
+    product = lumped(alpha * product if alpha != 1 else product)
+    if beta == 0:  # what is added is ignored, also where it is not finite
+        return product
+    return torch.add(beta * added if beta != 1 else added, product)
 
 
 @add_rule(aten.convolution)
@@ -177,6 +182,27 @@ def _windows(
     return x
 
 
+@add_rule(aten._trilinear)
+def _trilinear(
+    x: Tensor,
+    y: Tensor,
+    z: Tensor,
+    expand_x: Sequence[int],
+    expand_y: Sequence[int],
+    expand_z: Sequence[int],
+    summed: Sequence[int],
+    _: int = 1,
+) -> Any:
+    parts = []
+    for tensor, dims in ((x, expand_x), (y, expand_y), (z, expand_z)):
+        part = lumped(tensor)
+        for dim in dims:
+            part = unsqueeze(part, dim)
+        parts.append(part)
+    product = torch.mul(torch.mul(parts[0], parts[1]), parts[2])
+    return torch.sum(product, list(summed)) if summed else product
+
+
 @add_rule(aten.embedding)
 def _embedding(weight: LumpedTensor, indices: Tensor, *_: Any) -> Any:
     flat = picked(lumped(weight), 0, full(indices).flatten().cpu())
@@ -186,7 +212,7 @@ def _embedding(weight: LumpedTensor, indices: Tensor, *_: Any) -> Any:
 @add_rule(aten.index)
 def _index(x: LumpedTensor, indices: Sequence[Tensor | None]) -> Any:
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
-    if len(given) != 1 or full(given[0][1]).dtype == torch.bool:
+    if len(given) != 1 or given[0][1].dtype in (torch.bool, torch.uint8):  # of which a mask may be
         return NotImplemented
     dim, index = given[0][0], full(given[0][1])
     places = index.flatten().cpu() % x.shape[dim]

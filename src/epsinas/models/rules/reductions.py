@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from epsinas.models.lumped import LumpedTensor, add_rule, aten, lumped, wide
+from epsinas.models.lumped import LumpedTensor, Rule, add_rule, aten, lumped, wide
 
 
 def _dims(x: Tensor, dims: int | Sequence[int] | None) -> list[int]:
@@ -68,7 +68,7 @@ def total(
     return _kept(x, values.to(dtype), chosen, keepdim)
 
 
-def _extreme(func: Any, x: LumpedTensor, dims: Sequence[int], keepdim: bool) -> LumpedTensor:
+def _extreme(func: Any, x: LumpedTensor, dims: int | Sequence[int] | None, keepdim: bool) -> LumpedTensor:
     chosen = _dims(x, dims)
     return _kept(x, func(x.compact, chosen, True), chosen, keepdim)
 
@@ -114,13 +114,37 @@ def _std(x: LumpedTensor, dims: Any = None, *, correction: float | None = 1, kee
     return torch.sqrt(_var(x, dims, correction=correction, keepdim=keepdim))
 
 
+@add_rule(aten.std_mean.correction)
+def _std_mean(x: LumpedTensor, dims: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
+    variance, average = _var_mean(x, dims, correction=correction, keepdim=keepdim)
+    return torch.sqrt(variance), average
+
+
 @add_rule(aten.linalg_vector_norm)
 def _vector_norm(
     x: LumpedTensor, order: float = 2, dims: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
-    if order != 2 or dtype is not None:
+    if order == 0 or dtype is not None or x.is_complex():
         return NotImplemented
-    return torch.sqrt(total(lumped(torch.mul(x, x)), dims, keepdim))
+    size = lumped(torch.abs(x))
+    if math.isinf(order):
+        return _extreme(aten.amax if order > 0 else aten.amin, size, dims, keepdim)
+    if order == 2:
+        return torch.sqrt(total(lumped(torch.mul(x, x)), dims, keepdim))
+    return torch.pow(total(lumped(torch.pow(size, order)), dims, keepdim), 1 / order)
+
+
+def _of_all_classes(func: Any) -> Rule:
+    """Make the rule of an operation on all entries, for which it does not matter how often one occurs."""
+
+    def rule(x: LumpedTensor) -> LumpedTensor:
+        return LumpedTensor(func(x.compact), [])
+
+    return rule
+
+
+for _operation in (aten.max.default, aten.min.default, aten.any.default, aten.all.default):
+    add_rule(_operation)(_of_all_classes(_operation))
 
 
 @add_rule(aten._softmax)
@@ -131,6 +155,24 @@ def softmax(x: LumpedTensor, dim: int, half_to_float: bool = False) -> Any:
         return LumpedTensor(torch.softmax(x.compact, dim), x.classes)
     shifted = torch.exp(torch.sub(x, _extreme(aten.amax, x, [dim], True)))
     return torch.div(shifted, total(lumped(shifted), dim, True))
+
+
+@add_rule(aten._safe_softmax)
+def _safe_softmax(x: LumpedTensor, dim: int, dtype: Any = None) -> Any:
+    x = lumped(x if dtype is None else x.to(dtype))
+    masked = torch.eq(_extreme(aten.amax, x, [dim], True), -math.inf)
+    return torch.masked_fill(softmax(x, dim), masked, 0.0)
+
+
+@add_rule(aten.logsumexp)
+def _logsumexp(x: LumpedTensor, dims: Sequence[int], keepdim: bool = False) -> Any:
+    if not x.is_floating_point():
+        return NotImplemented
+    largest = lumped(_extreme(aten.amax, x, dims, True))
+    # One infinite entry makes the result infinite, and the difference of two is not a number.
+    largest = lumped(torch.where(torch.isinf(largest), 0.0, largest))
+    result = torch.add(torch.log(total(lumped(torch.exp(torch.sub(x, largest))), dims, True)), largest)
+    return result if keepdim else _squeeze_all(lumped(result), _dims(x, dims))
 
 
 @add_rule(aten._log_softmax)

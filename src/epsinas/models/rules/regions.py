@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from epsinas.models.lumped import LumpedTensor, Rule, add_rule, aten, lumped, spread
+from epsinas.models.lumped import LumpedTensor, Rule, add_rule, aten, full, lumped, spread
 from epsinas.models.rules.structure import permute, transpose, view
 
 _LAST = {
@@ -15,17 +17,17 @@ _LAST = {
     2: (aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d,
         aten.reflection_pad2d, aten.replication_pad2d, aten.upsample_nearest2d, aten.upsample_bilinear2d,
         aten.upsample_bicubic2d, aten._upsample_nearest_exact2d, aten._upsample_bilinear2d_aa,
-        aten._upsample_bicubic2d_aa, aten.fractional_max_pool2d),
+        aten._upsample_bicubic2d_aa, aten.fractional_max_pool2d, aten.tril, aten.triu),
     3: (aten.max_pool3d_with_indices, aten.avg_pool3d, aten._adaptive_avg_pool3d, aten.adaptive_max_pool3d,
         aten.reflection_pad3d, aten.replication_pad3d, aten.upsample_nearest3d, aten.upsample_trilinear3d,
         aten._upsample_nearest_exact3d),
 }  # fmt: skip
-"""Operations along some of the last dimensions: rows, images, volumes."""
+"""Operations along some of the last dimensions: rows, images, volumes, matrices."""
 
 
 def _along_last(func: Any, dims: int) -> Rule:
     def rule(x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if x.ndim <= dims:
+        if x.ndim < dims:
             return NotImplemented
         part = spread(lumped(x), range(x.ndim - dims, x.ndim))
         result = func(part.compact.contiguous(), *args, **kwargs)
@@ -65,8 +67,34 @@ for _operation, _at, _default in (
     (aten.sort.stable, 0, -1), (aten.topk.default, 1, -1), (aten.max.dim, 0, None), (aten.min.dim, 0, None),
     (aten.argmax.default, 0, None), (aten.argmin.default, 0, None), (aten.any.dim, 0, None), (aten.all.dim, 0, None),
     (aten.prod.dim_int, 0, None), (aten.median.dim, 0, None), (aten.kthvalue.default, 1, -1),
+    (aten.cummax.default, 0, None), (aten.cummin.default, 0, None), (aten.glu.default, 0, -1),
 ):  # fmt: skip
     add_rule(_operation)(_along_one(_operation, _at, _default))
+
+
+@add_rule(aten.im2col)
+def _windows_as_columns(x: LumpedTensor, kernel: Sequence[int], *args: Any) -> Any:
+    if x.ndim != 4:
+        return NotImplemented
+    part = spread(x, [2, 3])
+    columns = aten.im2col(part.compact, kernel, *args)
+    columns = columns.unflatten(1, (part.compact.shape[1], math.prod(kernel)))
+    return view(LumpedTensor(columns, [*part.classes[:2], None, None]), [x.shape[0], -1, columns.shape[3]])
+
+
+@add_rule(aten.col2im)
+def _columns_as_windows(x: LumpedTensor, size: Sequence[int], kernel: Sequence[int], *args: Any) -> Any:
+    if x.ndim != 3:
+        return NotImplemented
+    part = spread(view(x, [x.shape[0], -1, math.prod(kernel), x.shape[2]]), [2, 3])
+    result = aten.col2im(part.compact.flatten(1, 2), size, kernel, *args)
+    return LumpedTensor(result, part.classes)
+
+
+@add_rule(aten.grid_sampler_2d)
+def _grid_sampler(x: Tensor, grid: Tensor, *args: Any) -> Any:
+    part = spread(lumped(x), [0, 2, 3])
+    return LumpedTensor(aten.grid_sampler_2d(part.compact.contiguous(), full(grid), *args), part.classes)
 
 
 @add_rule(aten.pixel_shuffle)

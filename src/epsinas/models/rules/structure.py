@@ -26,9 +26,17 @@ from epsinas.models.lumped import (
 )
 
 
-@add_rule(aten.detach, aten.alias, aten.lift_fresh)
+@add_rule(aten.detach, aten.alias, aten.lift_fresh, aten.contiguous)
 def _same(x: LumpedTensor, **_: Any) -> LumpedTensor:
     return LumpedTensor(x.compact, x.classes)
+
+
+@add_rule(aten.to)
+def _to(x: LumpedTensor, *args: Any, memory_format: Any = None, **options: Any) -> Any:
+    if memory_format in (None, torch.preserve_format):
+        return NotImplemented
+    result = aten.to(x, *args, **options)
+    return _same(x) if result is x else result
 
 
 @add_rule(aten.clone)
@@ -45,7 +53,7 @@ def _to_copy(x: LumpedTensor, **options: Any) -> LumpedTensor:
 def _filled(func: Any) -> Rule:
     def rule(x: LumpedTensor, *args: Any, **options: Any) -> LumpedTensor:
         options.pop("memory_format", None)
-        one = func(x.compact.new_empty([1] * x.ndim), *args, **options)
+        one = func(x.compact.new_empty([min(size, 1) for size in x.shape]), *args, **options)
         return LumpedTensor(one, one_class(x.shape))
 
     return rule
@@ -53,6 +61,28 @@ def _filled(func: Any) -> Rule:
 
 for _operation in (aten.zeros_like, aten.ones_like, aten.full_like):
     add_rule(_operation)(_filled(_operation))
+
+
+def _newly_filled(func: Any) -> Rule:
+    def rule(x: LumpedTensor, shape: Sequence[int], *args: Any, **options: Any) -> LumpedTensor:
+        one = func(x.compact, [min(size, 1) for size in shape], *args, **options)
+        return LumpedTensor(one, one_class(shape))
+
+    return rule
+
+
+for _operation in (aten.new_zeros, aten.new_ones, aten.new_full):
+    add_rule(_operation)(_newly_filled(_operation))
+
+
+@add_rule(aten.empty_like)
+def _empty_like(x: LumpedTensor, **options: Any) -> Tensor:
+    return x.compact.new_empty(x.shape, dtype=options.get("dtype"), device=options.get("device"))
+
+
+@add_rule(aten.new_empty)
+def _new_empty(x: LumpedTensor, shape: Sequence[int], **options: Any) -> Tensor:
+    return x.compact.new_empty(shape, dtype=options.get("dtype"), device=options.get("device"))
 
 
 @add_rule(aten.copy)
@@ -65,7 +95,7 @@ def view(x: LumpedTensor, shape: Sequence[int], *_: Any) -> LumpedTensor:
     """Merge dimensions, then split them, group by group of dimensions that have as many entries."""
     shape = inferred(x.numel(), shape)
     if x.numel() == 0:
-        return NotImplemented
+        return LumpedTensor(x.compact.new_empty(shape), [None] * len(shape))
     values, classes = x.compact, list(x.classes)
     dim, position = 0, 0  # in what is left of x, and in the shape
     result: list[Along] = []
@@ -88,6 +118,26 @@ def view(x: LumpedTensor, shape: Sequence[int], *_: Any) -> LumpedTensor:
         result += parts
         dim, position = dim + taken_dims, position + taken_shape
     return LumpedTensor(values, result)
+
+
+@add_rule(aten.flatten.using_ints)
+def _flatten(x: LumpedTensor, first: int = 0, last: int = -1) -> Any:
+    if x.ndim == 0:
+        return unsqueeze(x, 0)
+    first, last = first % x.ndim, last % x.ndim
+    if first > last:
+        return NotImplemented
+    return view(x, [*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]])
+
+
+@add_rule(aten.ravel)
+def _ravel(x: LumpedTensor) -> Any:
+    return view(x, [x.numel()])
+
+
+@add_rule(aten.reshape_as)
+def _reshape_as(x: Tensor, other: Tensor) -> Any:
+    return view(lumped(x), other.shape)
 
 
 def inferred(numel: int, shape: Sequence[int]) -> list[int]:
@@ -127,16 +177,26 @@ def _split(values: Tensor, at: int, along: Along, sizes: Sequence[int]) -> tuple
     table = along.members.reshape(*sizes)
     result: list[Along] = []
     for dim, size in enumerate(sizes):
-        rows = table.movedim(dim, 0).reshape(size, -1)
-        kept, members = torch.unique(rows, dim=0, return_inverse=True)
-        if size > 1 and len(kept) < size:
-            result.append(Classes(size, members if len(kept) > 1 else None, len(kept)))
-            first = torch.full((len(kept),), size).scatter_reduce(0, members, torch.arange(size), "amin")
+        first, members = _distinct(table.movedim(dim, 0).reshape(size, -1))
+        if size > 1 and len(first) < size:
+            result.append(Classes(size, members if len(first) > 1 else None, len(first)))
             table = table.index_select(dim, first)
         else:
             result.append(None)
     gathered = values.index_select(at, table.flatten().to(values.device))
     return gathered.reshape(*shape[:at], *table.shape, *shape[at + 1 :]), result
+
+
+def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Find distinct rows of a table: where each is first, and which of them each row is."""
+    # To sort one number for each row, here a polynomial of its entries, is many times as fast as to sort rows.
+    factors = torch.full((rows.shape[1],), 6364136223846793005).cumprod(0)
+    for numbers, dim in ((rows * factors).sum(1), None), (rows, 0):
+        kept, members = torch.unique(numbers, dim=dim, return_inverse=True)
+        first = torch.full((len(kept),), len(rows)).scatter_reduce(0, members, torch.arange(len(rows)), "amin")
+        if torch.equal(rows.index_select(0, first).index_select(0, members), rows):
+            break
+    return first, members
 
 
 @add_rule(aten.permute)
@@ -183,6 +243,8 @@ def expand(x: LumpedTensor, shape: Sequence[int], **_: Any) -> LumpedTensor:
         here = 1 if dim < new else x.shape[dim - new]
         if here == 1 and size > 1:
             classes[dim] = Classes(size)
+        elif size == 0:
+            values = values.narrow(dim, 0, 0)
     return LumpedTensor(values, classes)
 
 
@@ -211,10 +273,9 @@ def picked(x: LumpedTensor, dim: int, places: Tensor) -> LumpedTensor:
 @add_rule(aten.slice)
 def cut(x: LumpedTensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> LumpedTensor:
     """Take a slice along a dimension."""
-    places = torch.arange(x.shape[dim])[slice(start, end, step)]
     if x.classes[dim] is None:
         return LumpedTensor(aten.slice(x.compact, dim, start, end, step), x.classes)
-    return picked(x, dim, places)
+    return picked(x, dim, torch.arange(x.shape[dim])[slice(start, end, step)])
 
 
 @add_rule(aten.select)
@@ -280,13 +341,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     values, classes = _aligned_beside(parts, dim)
     numbers, places, pieces = 0, [], []
     seen: dict[int, int] = {}
+    widest = [max(sizes) for sizes in zip(*(part.shape for part in values), strict=True)]
     for x, part in zip(parts, values, strict=True):
         known = seen.get(id(x.compact))
         if known is None:
             known = seen[id(x.compact)] = numbers
-            wide = [max(value.shape[d] for value in values) for d in range(part.ndim)]
-            wide[dim] = part.shape[dim]
-            pieces.append(part.expand(wide))
+            pieces.append(part.expand([*widest[:dim], -1, *widest[dim + 1 :]]))
             numbers += part.shape[dim]
         along = x.classes[dim]
         places.append(known + (torch.arange(x.shape[dim]) if along is None else along.places))
@@ -341,8 +401,8 @@ def _constant_pad(x: LumpedTensor, pad: Sequence[int], value: float = 0.0) -> An
             x = cut(x, dim, max(-before, 0), x.shape[dim] - max(-after, 0))
         ends = []
         for count in (before, after):
-            shape = [*x.shape[:dim], count, *x.shape[dim + 1 :]]
-            one = x.compact.new_full([1] * x.ndim, value)
-            ends.append(LumpedTensor(one, one_class(shape)) if count > 0 else None)
-        x = cat([part for part in (ends[0], x, ends[1]) if part is not None], dim)
+            shape = [*x.shape[:dim], max(count, 0), *x.shape[dim + 1 :]]
+            one = x.compact.new_full([min(size, 1) for size in shape], value)
+            ends.append(LumpedTensor(one, one_class(shape)))
+        x = cat([part for part in (ends[0], x, ends[1]) if part.shape[dim]], dim)
     return x
