@@ -24,7 +24,8 @@ WEIGHTS = (0.1, 0.8)
 def difference(model, batch, weight) -> float:
     """The largest difference between the engines, in units of the largest output at full width if there is one."""
     expected, found = run(model, batch, weight, "full-width"), run(model, batch, weight)
-    assert found.engine == "lumped", found.notes
+    # Memory that is written through a flattened copy or view, torch alone knows which, is left to the full width.
+    assert found.engine == "lumped" or "share memory" in found.notes[0], found.notes
     assert found.values.shape == expected.values.shape
     assert found.values.dtype == expected.values.dtype == torch.float64
     largest = expected.values.abs().max().item()
@@ -39,7 +40,7 @@ def test_lumped_equals_full_width_on_models(name):
 
 
 @given(networks())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_lumped_equals_full_width_on_random_networks(network):
     module, batch = network
     assume(any(True for _ in module.parameters()))
