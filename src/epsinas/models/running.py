@@ -127,33 +127,24 @@ def run(
     """
     if engine not in ENGINES:
         raise InputError(f"engine: found {engine!r}, expected one of {', '.join(ENGINES)}")
-    if engine == "full-width" or isinstance(model, torch.jit.ScriptModule):
-        return _run(model, batch, weight, "full-width", roles, dtype, signals)
-    try:
-        return _run(model, batch, weight, "lumped", roles, dtype, signals)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a model does that a lumped tensor cannot follow
-        found = _run(model, batch, weight, "full-width", roles, dtype, signals)
-        found.notes.append(f"ran at full width, since lumping failed: {type(error).__name__}: {one_line(error, 120)}")
-        return found
+    error = ""
+    if engine == "lumped" and not isinstance(model, torch.jit.ScriptModule):
+        # In inference mode a view does not keep what it is of, and a view that is alone can be changed without regard.
+        with torch.inference_mode():
+            try:
+                return _pass(model, batch, weight, "lumped", roles, dtype, signals)
+            except InputError:
+                raise
+            except Exception as caught:  # whatever a model does that a lumped tensor cannot follow
+                error = f"{type(caught).__name__}: {one_line(caught, 120)}"
+    with torch.no_grad():
+        found = _pass(model, batch, weight, "full-width", roles, dtype, signals)
+    if error:
+        found.notes.append(f"ran at full width, since lumping failed: {error}")
+    return found
 
 
-def _run(
-    model: nn.Module,
-    batch: Any,
-    weight: float,
-    engine: str,
-    roles: Mapping[str, str] | None,
-    dtype: torch.dtype | None,
-    signals: bool,
-) -> Pass:
-    # In inference mode a view does not keep what it is of, and a view that is alone can be changed without regard.
-    with torch.inference_mode() if engine == "lumped" else torch.no_grad():
-        return _run_without_gradients(model, batch, weight, engine, roles, dtype, signals)
-
-
-def _run_without_gradients(
+def _pass(
     model: nn.Module,
     batch: Any,
     weight: float,
