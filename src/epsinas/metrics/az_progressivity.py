@@ -1,0 +1,14 @@
+"""By how much more directions the maps have behind each of a network's cells, at least (AZ-NAS)."""
+
+from epsinas.metrics.activations import of_connected
+from epsinas.metrics.az_nas import az_nas
+from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
+
+METRIC = Metric(
+    name="az_progressivity",
+    title="AZ-NAS, progressivity",
+    reference="Lee and Ham (2024), arXiv 2403.19232",
+    score=of_connected(lambda subject: az_nas(subject).progressivity),
+    needs=(RANDOM_WEIGHTS,),
+    families=("images",),
+)
