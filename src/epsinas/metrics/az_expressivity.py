@@ -11,4 +11,5 @@ METRIC = Metric(
     score=of_connected(lambda subject: az_nas(subject).expressivity),
     needs=(RANDOM_WEIGHTS,),
     families=("images",),
+    cost="seconds",
 )

@@ -60,7 +60,8 @@ def cell_features(network: Any, inputs: torch.Tensor) -> list[torch.Tensor]:
     """Return what enters the first cell, what leaves each cell, and what enters the next where that is something else.
 
     Returns:
-        Maps (N, C, H, W) in order; a cell that is the identity gives the same tensor again.
+        Maps (N, C, H, W) in order; a cell that is the identity gives the same tensor again. Such a cell's transmission
+        is minus infinity, as in the released code.
     """
     features: list[torch.Tensor] = []
 

@@ -1,4 +1,4 @@
-"""By how much more directions the maps have behind each of a network's cells, at least (AZ-NAS)."""
+"""How many directions the maps gain from one of a network's cells to the next, at least (AZ-NAS)."""
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.az_nas import az_nas
@@ -11,4 +11,5 @@ METRIC = Metric(
     score=of_connected(lambda subject: az_nas(subject).progressivity),
     needs=(RANDOM_WEIGHTS,),
     families=("images",),
+    cost="seconds",
 )

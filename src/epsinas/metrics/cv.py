@@ -24,7 +24,7 @@ def variation(accuracies: np.ndarray) -> float:
     """Return standard deviation over mean, NaN where the mean is 0.
 
     Example:
-        >>> variation(np.array([0.1, 0.3]))
+        >>> variation(np.array([0.25, 0.75]))
         0.5
     """
     mean = float(accuracies.mean())

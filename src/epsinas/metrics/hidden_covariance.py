@@ -19,7 +19,7 @@ SMALLEST = 1e-5
 """Added to every eigenvalue."""
 
 
-def spread(states: np.ndarray) -> float:
+def sequence_spread(states: np.ndarray) -> float:
     """Return -sum over eigenvalues v of log(v + 1e-5) + 1 / (v + 1e-5), of the correlation of sequences.
 
     The largest value, minus the number of sequences, is that of sequences without correlation. It is the formula of the
@@ -32,7 +32,7 @@ def spread(states: np.ndarray) -> float:
         Minus infinity where a sequence has the same value throughout, infinity where values are not finite.
 
     Example:
-        >>> spread(np.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])).__round__(6)
+        >>> sequence_spread(np.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])).__round__(6)
         -2.0
     """
     if not np.isfinite(states).all():
@@ -49,7 +49,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     layer = int(setting)
     if layer > len(states):
         raise InputError(f"layer: found {layer}, expected at most {len(states)}")
-    return of_connected(lambda subject: spread(states[layer - 1]))(subject, setting)
+    return of_connected(lambda subject: sequence_spread(states[layer - 1]))(subject, setting)
 
 
 def _hidden_states(subject: Subject) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 IMAGES = 16
-"""Images of the batch that are seen, as published: units have 2 ** 16 patterns at most."""
+"""Images of the batch that are seen, as published. A network of many more than 2 ** 16 units has nearly all patterns."""
 
 
 def count_patterns(codes: torch.Tensor) -> int:
@@ -34,7 +34,10 @@ def count_patterns(codes: torch.Tensor) -> int:
 
 
 def _score(subject: Subject, setting: str) -> Scored:
-    """Score by the mean over as many initialisations N(0, 1) as the setting says."""
+    """Score by the mean over as many initialisations N(0, 1) as the setting says: one, or the published 32.
+
+    One is usual here because networks differ several times more than initialisations of a network do.
+    """
     from epsinas.engines.initialisation import standard_normal
 
     fill = standard_normal(subject.generator())
