@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 IMAGES = 16
-"""Images of the batch that are seen, as published. A network of many more than 2 ** 16 units has nearly all patterns."""
+"""Images of the batch that are seen, as published. A network with many more than 2 ** 16 units has most patterns."""
 
 
 def count_patterns(codes: torch.Tensor) -> int:
