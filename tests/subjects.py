@@ -1,7 +1,10 @@
-"""Subjects with given outputs, for tests of what metrics make of them."""
+"""Subjects with given outputs and networks of given layers, for tests of what metrics make of them."""
 
 from types import SimpleNamespace
 
+from torch import Tensor
+
+from epsinas.engines.images.full_width import FullWidth
 from epsinas.metrics.base import Scored
 from epsinas.metrics.epsilon import METRIC, pair_setting
 from epsinas.metrics.subject import Subject
@@ -25,3 +28,19 @@ class Given(Subject):
 def score_outputs(low, high, zeros="masked") -> Scored:
     """Return the epsilon metric of outputs under two weights, with the estimate of its rounding error."""
     return METRIC.score(Given({1.0: low, 2.0: high}, zeros), pair_setting((1.0, 2.0)))
+
+
+class Described:
+    """In the place of a search space: one network, as a function of operations and images."""
+
+    def __init__(self, describe):
+        self.describe = describe
+
+    def network(self, ops, architecture, images):
+        return self.describe(ops, images)
+
+
+def full_width_network(describe, *weights: Tensor):
+    """Return what a full-width network is to metrics; `describe` takes these weights, without biases, in order."""
+    layers = [(weight, None) for weight in weights]
+    return SimpleNamespace(space=Described(describe), architecture="", operations=lambda: FullWidth(iter(layers)))

@@ -169,12 +169,13 @@ def _members(metric: Metric, space: Space, architectures: Sequence[str]) -> np.n
 
 
 def check_conditions(metric: Metric, conditions: Conditions) -> None:
-    """Check a batch, and labels if the metric needs them.
+    """Check a batch, that the metric is for such networks, and labels if it needs them.
 
     Raises:
         InputError: they are not what the metric takes.
     """
     conditions.check()
+    metric.check_family(conditions.space.family)
     if LABELS not in metric.needs:
         return
     labels, size = conditions.labels, len(conditions.tensor)

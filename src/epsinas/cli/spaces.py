@@ -23,7 +23,7 @@ from epsinas.cli.options import (
 from epsinas.engines.base import ENGINES, FAMILIES, PRECISIONS
 from epsinas.errors import InputError
 from epsinas.files.arrays import read_array
-from epsinas.metrics.base import LABELS, LIMIT, METRICS, find_metric
+from epsinas.metrics.base import LABELS, LIMIT, METRICS, Metric, find_metric
 from epsinas.spaces.base import SPACES, Space
 from epsinas.streams import stream
 
@@ -111,6 +111,7 @@ def _add_network_options(parser: argparse.ArgumentParser, space: type[Space]) ->
 
 
 def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> None:
+    metrics = [metric.name for metric in METRICS if _is_scorable(metric, space)]
     parser.add_argument(
         "--architectures",
         required=True,
@@ -122,7 +123,7 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
         "--metric",
         default="epsilon",
         metavar="NAME",
-        help=f"one of {', '.join(name for name in METRICS.names if _is_scorable(name))} (default epsilon), or "
+        help=f"one of {', '.join(metrics)} (default epsilon), or "
         "package.module:function for one's own, of a network and a batch",
     )
     parser.add_argument(
@@ -156,9 +157,9 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
     parser.set_defaults(run=_score, mark_rounding=False)
 
 
-def _is_scorable(name: str) -> bool:
-    """Say whether a metric needs no study to say what its settings are."""
-    return "pair" in METRICS[name].settings or "one" in METRICS[name].settings
+def _is_scorable(metric: Metric, space: type[Space]) -> bool:
+    """Say whether a metric is for a space's networks and needs no study to say what its settings are."""
+    return metric.suits(space.family) and not {"pair", "one"}.isdisjoint(metric.settings)
 
 
 def _add_weights_options(parser: argparse.ArgumentParser, space: type[Space]) -> None:

@@ -1,8 +1,9 @@
-"""The random weights that torch gives its layers, for the layers of every family."""
+"""Random weights for the layers of every family: those that torch gives, and normal ones."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from epsinas.engines.base import Fill
@@ -18,15 +19,47 @@ def default(generator: torch.Generator) -> Fill:
     the scale 1 and the shift 0. (`torch.nn.init.kaiming_uniform_` with a = sqrt 5 is that distribution.)
     """
 
-    def fill(kind: str, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        if kind == "batch_norm":
-            weight.fill_(1.0)
-            if bias is not None:
-                bias.zero_()
-            return
-        bound = 1 / math.sqrt(math.prod(weight.shape[1:]))
+    def draw(weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        bound = 1 / math.sqrt(_fan_in(weight))
         weight.uniform_(-bound, bound, generator=generator)
         if bias is not None:
             bias.uniform_(-bound, bound, generator=generator)
 
+    return _filling(draw)
+
+
+def standard_normal(generator: torch.Generator) -> Fill:
+    """Draw the weights of convolutions and linear layers from N(0, 1); biases are 0, batch normalisation as above."""
+    return _normal(generator, lambda weight: 1.0)
+
+
+def kaiming_normal(generator: torch.Generator) -> Fill:
+    """Draw the weights of convolutions and linear layers from N(0, 2 / fan in), the rest as `standard_normal`."""
+    return _normal(generator, lambda weight: math.sqrt(2 / _fan_in(weight)))
+
+
+def _normal(generator: torch.Generator, deviation: Callable[[torch.Tensor], float]) -> Fill:
+    def draw(weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        weight.normal_(0.0, deviation(weight), generator=generator)
+        if bias is not None:
+            bias.zero_()
+
+    return _filling(draw)
+
+
+def _filling(draw: Callable[[torch.Tensor, torch.Tensor | None], None]) -> Fill:
+    """Fill convolutions and linear layers by `draw`, and batch normalisation with the scale 1 and the shift 0."""
+
+    def fill(kind: str, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        if kind != "batch_norm":
+            draw(weight, bias)
+            return
+        weight.fill_(1.0)
+        if bias is not None:
+            bias.zero_()
+
     return fill
+
+
+def _fan_in(weight: torch.Tensor) -> int:
+    return math.prod(weight.shape[1:])

@@ -63,6 +63,7 @@ class Metric:
         score: its formula, a function of a subject and a setting. What it raises counts as no score.
         sign: 1 if a higher score is to predict a better network, -1 if a lower one is.
         needs: of CONSTANT_WEIGHTS, RANDOM_WEIGHTS and LABELS.
+        families: whose networks it can score, by name; of every family where there are none.
         cost: how long a network takes on one core: `nothing`, `milliseconds`, `seconds` or `minutes`.
         settings: by name, lists of what a metric can be set to, given the section of a study: pairs of weights, names
             of initialisations; the first list is the usual one. A setting is a text; most metrics have one, the empty
@@ -78,6 +79,7 @@ class Metric:
     score: Callable[[Subject, str], Scored]
     sign: int = 1
     needs: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
     cost: str = "milliseconds"
     settings: Mapping[str, Callable[[Mapping[str, Any]], Sequence[str]]] = field(
         default_factory=lambda: {"one": _one_setting}
@@ -90,6 +92,15 @@ class Metric:
     def sees_constant_weights_only(self) -> bool:
         """Whether networks that are equal under constant weights have the same score."""
         return self.needs == (CONSTANT_WEIGHTS,)
+
+    def suits(self, family: str) -> bool:
+        """Say whether it can score the networks of a family."""
+        return not self.families or family in self.families
+
+    def check_family(self, family: str) -> None:
+        """Raise `InputError` where it cannot score the networks of a family."""
+        if not self.suits(family):
+            raise InputError(f"metric {self.name}: found networks of {family}, expected {' or '.join(self.families)}")
 
 
 METRICS: Registry[Metric] = Registry("metric", "epsinas.metrics", "METRIC")

@@ -128,12 +128,12 @@ class Subject:
         """Parameters, FLOPs and layers for inputs of the batch's shape."""
         return self.once(_counts)
 
-    def generator(self) -> torch.Generator:
-        """Return the generator of this network's random weights, at its beginning.
+    def generator(self, purpose: str = "random weights") -> torch.Generator:
+        """Return the generator of this network's random weights, or of what else is drawn for it, at its beginning.
 
         It depends on the seed, the draw and the network, never on the order of work.
         """
-        return torch_stream(self.conditions.seed, "random weights", self.conditions.draw, self.architecture)
+        return torch_stream(self.conditions.seed, purpose, self.conditions.draw, self.architecture)
 
     def module(self, fill: Fill) -> torch.nn.Module:
         """Return a new full-width network, float32, whose layers `fill` fills in the order of the description."""

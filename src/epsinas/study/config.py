@@ -141,7 +141,10 @@ def _check_section(section: Section) -> None:
     """Check weights, metrics and the names of data sets."""
     if section["weights"] != "auto":
         check_weights(section["weights"])
-    names = [metric.name for metric in (find_metric(name) for name in section["metrics"])]
+    metrics = [find_metric(name) for name in section["metrics"]]
+    for metric in metrics:
+        metric.check_family(section.family.name)
+    names = [metric.name for metric in metrics]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"config: {section.name}.metrics: found two metrics called {name}, expected unique names")

@@ -145,19 +145,21 @@ class FullWidthNetwork(nn.Module):
 
         Batch normalisation uses the given statistics (see `statistics`) or those of the batch itself.
         """
-        return self._run(images, FullWidth(self._layer_parameters(), statistics, replicas=self.replicas))
+        return self._run(images, self.operations(statistics))
 
     def statistics(self, images: Tensor) -> Statistics:
         """Return the statistics that every batch normalisation sees on these images."""
         record: Statistics = []
-        self._run(images, FullWidth(self._layer_parameters(), record=record, replicas=self.replicas))
+        self._run(images, self.operations(record=record))
         return record
+
+    def operations(self, statistics: Statistics | None = None, record: Statistics | None = None) -> FullWidth:
+        """Return operations with this network's weights, for one pass of the space's description."""
+        layers = [(layer.weight, layer.bias) for layer in cast(Iterable[_Trainable], self.layers)]
+        return FullWidth(iter(layers), statistics, record, self.replicas)
 
     def _run(self, images: Tensor, ops: FullWidth) -> Tensor:
         return self.space.network(ops, self.architecture, images)
-
-    def _layer_parameters(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        return iter([(layer.weight, layer.bias) for layer in cast(Iterable[_Trainable], self.layers)])
 
 
 def keep_freed_memory() -> bool:

@@ -119,8 +119,12 @@ class FullWidthRecurrentNetwork(nn.Module):
 
     def forward(self, embedded: Tensor) -> Tensor:
         """Map embedded tokens (time, batch, embedding) to the last layer's first hidden state, of the same shape."""
+        return self.space.network(self.operations(), self.architecture, embedded)
+
+    def operations(self) -> FullWidthRecurrent:
+        """Return operations with this network's weights, for one pass of the space's description."""
         parameters: list[Parameters] = [
             [(list(linear.weights), linear.bias) for linear in linears]
             for linears in cast(Iterable[Iterable[_Trainable]], self.layers)
         ]
-        return self.space.network(FullWidthRecurrent(parameters, self.start), self.architecture, embedded)
+        return FullWidthRecurrent(parameters, self.start)

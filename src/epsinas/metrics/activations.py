@@ -1,0 +1,137 @@
+"""What random networks do inside: passes that tell what each operation is given and returns, and what they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from epsinas.metrics.base import Scored, scored
+
+if TYPE_CHECKING:
+    import torch
+
+    from epsinas.metrics.subject import Subject
+
+Watch = Callable[[str, tuple[Any, ...], Any], object]
+"""Is told an operation's name, as the spaces call it, its arguments and what it returns."""
+
+
+class Watching:
+    """Stands in the place of an object and tells `watch` of every call of its methods.
+
+    Around an interpreter of a family of networks it tells of the operations, around a search space of the cells.
+
+    Example:
+        >>> Watching("a b", lambda *call: print(call)).split(" ")
+        ('split', (' ',), ['a', 'b'])
+        ['a', 'b']
+    """
+
+    def __init__(self, watched: Any, watch: Watch):
+        self._watched, self._watch = watched, watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._watched, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            result = found(*arguments, **options)
+            self._watch(name, arguments, result)
+            return result
+
+        return call
+
+
+def watched_pass(network: Any, inputs: torch.Tensor, watch: Watch) -> torch.Tensor:
+    """Return the outputs of a full-width network of any family, and tell `watch` of its operations and cells.
+
+    An operation's first argument is its input: `relu` is told with what it rectifies. A cell's third one is.
+    """
+    space = Watching(network.space, watch)
+    return type(network.space).network(space, Watching(network.operations(), watch), network.architecture, inputs)
+
+
+def of_connected(score: Callable[[Subject], float]) -> Callable[[Subject, str], Scored]:
+    """Make a formula of a subject into that of a metric: networks whose input does not reach the output have no score.
+
+    Minus infinity is the logarithm of nothing, where what is measured does not vary: the reason is `constant`.
+    """
+
+    def of_setting(subject: Subject, setting: str) -> Scored:
+        if not subject.connected:
+            return Scored(math.nan, reason="disconnected")
+        value = score(subject)
+        return Scored(math.nan, reason="constant") if value == -math.inf else scored(value)
+
+    return of_setting
+
+
+class ForwardPass(NamedTuple):
+    """What metrics ask of one pass of a network with torch's own random weights over the batch.
+
+    Attributes:
+        codes: of each ReLU that is applied, bool (N, units), where its input is positive.
+        blocks: of each convolution, batch normalisation, ReLU and linear layer with outputs of C channels, (C, C): the
+            channels at C places in a row, which are pixels of one image or of neighbours in the batch, or of as many
+            as there are.
+    """
+
+    codes: list[torch.Tensor]
+    blocks: list[torch.Tensor]
+
+
+def forward_pass(subject: Subject) -> ForwardPass:
+    """Return the pass that metrics share, which is made once."""
+    return subject.once(_forward_pass)
+
+
+def _forward_pass(subject: Subject) -> ForwardPass:
+    import torch
+
+    seen = ForwardPass([], [])
+    generator = subject.generator("places")
+
+    def watch(operation: str, arguments: tuple[Any, ...], output: Any) -> None:
+        if operation == "relu":
+            seen.codes.append(code(arguments[0]))
+        if operation in ("conv", "batch_norm", "relu", "linear"):
+            seen.blocks.append(_block(output, generator))
+
+    with torch.no_grad():
+        watched_pass(subject.network, subject.tensor, watch)
+    return seen
+
+
+def code(x: torch.Tensor) -> torch.Tensor:
+    """Return where the entries of (N, ...) are positive, bool (N, units)."""
+    return (x > 0).flatten(1)
+
+
+def relu_codes(network: Any, inputs: torch.Tensor) -> torch.Tensor:
+    """Return where the inputs of all ReLUs of a network are positive, bool (N, units)."""
+    import torch
+
+    codes: list[torch.Tensor] = []
+    with torch.no_grad():
+        watched_pass(
+            network,
+            inputs,
+            lambda operation, arguments, output: codes.append(code(arguments[0])) if operation == "relu" else None,
+        )
+    return torch.cat(codes, dim=1)
+
+
+def by_channel(x: torch.Tensor) -> torch.Tensor:
+    """Return the channels of maps (N, C, H, W) or of vectors (N, C) at every place, (places, C)."""
+    return x.movedim(1, -1).reshape(-1, x.shape[1])
+
+
+def _block(output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    import torch
+
+    places = by_channel(output)
+    last = max(len(places) - places.shape[1], 0)
+    start = int(torch.randint(last + 1, (), generator=generator))
+    return places[start : start + places.shape[1]].clone()

@@ -1,0 +1,15 @@
+"""How many directions the maps gain from one of a network's cells to the next, at least (AZ-NAS)."""
+
+from epsinas.metrics.activations import of_connected
+from epsinas.metrics.az_nas import az_nas
+from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
+
+METRIC = Metric(
+    name="az_progressivity",
+    title="AZ-NAS, progressivity",
+    reference="Lee and Ham (2024), arXiv 2403.19232",
+    score=of_connected(lambda subject: az_nas(subject).progressivity),
+    needs=(RANDOM_WEIGHTS,),
+    families=("images",),
+    cost="seconds",
+)

@@ -1,0 +1,5 @@
+"""The number of multiplications and additions for one image or token, as a baseline."""
+
+from epsinas.metrics.counts import counted
+
+METRIC = counted("flops", "FLOPs")

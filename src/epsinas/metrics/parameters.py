@@ -1,0 +1,5 @@
+"""The number of parameters, as a baseline."""
+
+from epsinas.metrics.counts import counted
+
+METRIC = counted("parameters", "parameters")
