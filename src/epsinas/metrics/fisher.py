@@ -15,7 +15,8 @@ def _score(subject: Subject, setting: str) -> Scored:
     """Return the sum over the channels of all layers of 0.5 mean_i (sum_hw a g)^2, once for each weight of a channel.
 
     a is the output (N, channels, H, W) of a convolution, or of the classifier, g its gradient, i an image. A channel
-    counts as often as it has weights (fan in), as in the scores published with the metric.
+    counts as often as it has weights (fan in), as in the scores published with the metric. The biases of the classifier
+    are in its outputs: a network that the images do not reach has a score too, that of its logits.
     """
     weights, _, channels = subject.once(loss_gradients)
     return scored(

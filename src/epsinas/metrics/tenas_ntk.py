@@ -32,7 +32,8 @@ def _score(subject: Subject, setting: str) -> Scored:
     jacobian = torch.stack(rows)
     kernel = sum(part.double() @ part.double().T for part in jacobian.split(2**16, dim=1))
     smallest, largest = torch.linalg.eigvalsh(kernel)[[0, -1]].tolist()
-    return scored(largest / smallest if smallest > 0 else math.nan)
+    hidden = torch.finfo(jacobian.dtype).eps * largest
+    return scored(largest / smallest if smallest > hidden else math.nan)
 
 
 METRIC = Metric(

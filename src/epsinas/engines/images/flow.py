@@ -77,7 +77,8 @@ class Flow:
         """Add maps over the common refinement of the runs."""
         ends = sorted({end for x in xs for end in accumulate(count for _, count in x)})
         starts = [0, *ends[:-1]]
-        return [(_sum([(_at(x, start), 1) for x in xs]), end - start) for start, end in zip(starts, ends, strict=True)]
+        pieces = zip(starts, ends, strict=True)
+        return tuple((_sum([(_at(x, start), 1) for x in xs]), end - start) for start, end in pieces)
 
     def concat(self, xs: Sequence[Runs]) -> Runs:
         """Put the runs one after the other."""
