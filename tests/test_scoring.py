@@ -319,5 +319,5 @@ def test_the_published_weights_are_the_usual_ones(batch):
 def test_a_metric_that_only_a_study_can_set(batch):
     with pytest.raises(InputError, match="metric random_pair: can only be computed by a study, which has 'ablations'"):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="random_pair")
-    with pytest.raises(InputError, match="unknown metric 'epsilons': expected one of .*epsilon, "):
+    with pytest.raises(InputError, match=r"unknown metric 'epsilons': expected one of .*epsilon, "):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="epsilons")

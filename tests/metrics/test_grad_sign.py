@@ -9,12 +9,13 @@ def test_a_linear_network_by_hand(batch):
     """The gradient of image i is (p - y)_i m_i^T."""
     one, _, means, _, errors = linear(batch)
     signs = np.sign(errors[:, :, None] * means[:, None, :])
-    assert score("grad_sign", one).score == pytest.approx(np.abs(signs.sum(axis=0)).mean(), rel=1e-12)
+    assert score("grad_sign", one).score == pytest.approx(np.abs(signs.sum(axis=0)).sum(), rel=1e-12)
 
 
 def test_one_image_agrees_with_itself(batch):
+    """On all nine weights."""
     one, *_ = linear(batch[:1])
-    assert score("grad_sign", one).score == 1
+    assert score("grad_sign", one).score == 9
 
 
 def test_each_image_goes_through_the_network_by_itself(batch):
@@ -24,5 +25,5 @@ def test_each_image_goes_through_the_network_by_itself(batch):
         network.zero_grad()
         torch.nn.functional.cross_entropy(network(image[None]), label[None]).backward()
         rows.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters() if parameter.ndim > 1]))
-    expected = torch.stack(rows).sign().sum(dim=0).abs().mean().item()
+    expected = torch.stack(rows).sign().sum(dim=0).abs().sum().item()
     assert score("grad_sign", one).score == pytest.approx(expected, rel=1e-4)

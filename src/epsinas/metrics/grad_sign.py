@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
 
 def _score(subject: Subject, setting: str) -> Scored:
-    """Return the mean over all weights of convolutions and of the classifier of |sum_i sign g_i|.
+    """Return the sum over all weights of convolutions and of the classifier of |sum_i sign g_i|.
 
     g_i is the gradient of the loss of image i, which goes through the network by itself: batch normalisation sees that
-    image alone, as in the scores published with the metric.
+    image alone, as in the authors' code. The sum, which is the paper's, grows with the number of weights; one of the
+    authors' scripts takes the mean.
     """
-    totals: list[Tensor] | None = None
+    import torch
+
+    totals: list[Tensor] = []
     for image in range(len(subject.tensor)):
         signs = [gradient.sign() for gradient in part_gradients(subject, slice(image, image + 1))]
-        totals = signs if totals is None else [total.add_(sign) for total, sign in zip(totals, signs, strict=True)]
-    found = totals or []
-    return scored(sum(float(total.abs().sum()) for total in found) / sum(total.numel() for total in found))
+        totals = [total.add_(sign) for total, sign in zip(totals, signs, strict=True)] if totals else signs
+    return scored(sum(float(total.abs().sum(dtype=torch.float64)) for total in totals))
 
 
 METRIC = Metric(

@@ -87,10 +87,9 @@ def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -
 
 def forward(subject: Subject) -> ForwardPass:
     """Run the network on the batch; its graph remains for backward passes, which must retain it."""
-    check_images(subject)
     from epsinas.engines.images.inside import layer_outputs, layer_weights
 
-    network = cast("FullWidthNetwork", subject.network)
+    network = _network(subject)
     images = subject.tensor.detach().requires_grad_()
     return ForwardPass(images, layer_weights(network), layer_outputs(network, images))
 
@@ -127,10 +126,14 @@ def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
 
     from epsinas.engines.images.inside import layer_weights
 
-    check_images(subject)
-    network = cast("FullWidthNetwork", subject.network)
+    network = _network(subject)
     loss = cross_entropy(subject, network(subject.tensor[part]), part)
     return list(torch.autograd.grad(loss, layer_weights(network), materialize_grads=True))
+
+
+def _network(subject: Subject) -> FullWidthNetwork:
+    check_images(subject)
+    return cast("FullWidthNetwork", subject.network)
 
 
 def inner_products(first: list[Tensor], second: list[Tensor]) -> list[float]:
