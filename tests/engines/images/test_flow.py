@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from epsinas.engines.images.flow import Flow, _Map, mean_flow
+from epsinas.engines.images.flow import DualMap, Flow, mean_flow
 from epsinas.engines.images.full_width import FullWidth, FullWidthNetwork
 from epsinas.engines.images.inside import layer_weights, without_batch_norm
 from epsinas.spaces import NasBench101, NasBench201
@@ -59,7 +59,7 @@ def test_agrees_with_torch_at_the_benchmarks_size():
 def test_derivatives_by_hand():
     """One pixel of two equal channels: 2 w1 = 1, then 3 w2 = 3 / (2 sqrt 3), and the derivative counts the layers."""
     flow = Flow()
-    one = ((_Map(np.array([1.0, 0.0]).reshape(2, 1, 1), 0), 2),)
+    one = ((DualMap(np.array([1.0, 0.0]).reshape(2, 1, 1), 0), 2),)
     y = flow.linear(flow.conv(one, 3, 1), 1)
     ((found, count),) = y
     value = 2 / (2 * math.sqrt(2)) * 3 / (2 * math.sqrt(3))
@@ -76,13 +76,13 @@ def test_windows_agree_with_torch(operation, kernel, stride):
     pool = getattr(FullWidth(iter(())), operation)
     expected = torch.autograd.functional.jvp(lambda x: pool(x, kernel, stride), values, changes)
     dual = torch.cat([values, changes])[:, 0].numpy()
-    ((found, _),) = getattr(Flow(), operation)(((_Map(dual, 0), 5),), kernel, stride)
+    ((found, _),) = getattr(Flow(), operation)(((DualMap(dual, 0), 5),), kernel, stride)
     for got, wanted in zip(found.dual, expected, strict=True):
         np.testing.assert_allclose(got, wanted[0, 0].numpy(), rtol=1e-13)
 
 
 def test_runs_are_joined_cut_and_refined():
-    a, b = (_Map(np.full((2, 1, 1), value), 0) for value in (1.0, 10.0))
+    a, b = (DualMap(np.full((2, 1, 1), value), 0) for value in (1.0, 10.0))
     flow = Flow()
     joined = flow.concat([((a, 2),), ((b, 3),)])
     assert [count for _, count in flow.truncate(joined, 3)] == [2, 1]
@@ -92,12 +92,12 @@ def test_runs_are_joined_cut_and_refined():
 
 
 def test_maps_of_different_powers_are_added():
-    small, large = _Map(np.ones((2, 1, 1)), -3), _Map(np.ones((2, 1, 1)), 4)
+    small, large = DualMap(np.ones((2, 1, 1)), -3), DualMap(np.ones((2, 1, 1)), 4)
     flow = Flow()
     ((found, _),) = flow.add([((small, 1),), ((large, 1),), flow.zeros(((small, 1),))])
     assert np.ldexp(found.dual, found.exponent)[0, 0, 0] == 2.0**-3 + 2.0**4
     # Zeros have no power that could hide what is small beside it.
-    tiny = _Map(np.ones((2, 1, 1)), -5000)
+    tiny = DualMap(np.ones((2, 1, 1)), -5000)
     ((found, _),) = flow.add([((tiny, 1),), flow.zeros(((small, 1),))])
     assert (found.dual[0, 0, 0], found.exponent) == (1, -5000)
 

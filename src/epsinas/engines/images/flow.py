@@ -28,14 +28,14 @@ _NOTHING = -(2**30)
 """The exponent of zero, below that of anything else."""
 
 
-class _Map(NamedTuple):
+class DualMap(NamedTuple):
     """A channel's map and its derivative, float64 (2, H, W), times 2 to the power `exponent`."""
 
     dual: np.ndarray
     exponent: int
 
 
-Runs = tuple[tuple[_Map, int], ...]
+Runs = tuple[tuple[DualMap, int], ...]
 """Maps, and the number of consecutive channels that each stands for."""
 
 
@@ -53,7 +53,7 @@ class Flow:
         dual[1] += dual[0]
         dual /= 2 * math.sqrt(kernel**2 * _channels(x))
         shift = int(np.frexp(dual.max())[1])
-        return ((_Map(np.ldexp(dual, -shift), total.exponent + shift), channels),)
+        return ((DualMap(np.ldexp(dual, -shift), total.exponent + shift), channels),)
 
     def batch_norm(self, x: Runs) -> Runs:
         """Leave it out."""
@@ -67,11 +67,11 @@ class Flow:
         """Average over windows without counting the padding."""
         bands = [_bands(side, kernel, stride) for side in x[0][0].dual.shape[1:]]
         rows, columns = (band / band.sum(axis=1, keepdims=True) for band in bands)
-        return tuple((_Map(rows @ one.dual @ columns.T, one.exponent), count) for one, count in x)
+        return tuple((DualMap(rows @ one.dual @ columns.T, one.exponent), count) for one, count in x)
 
     def max_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
         """Take the maximum over windows, and the derivative where it is."""
-        return tuple((_Map(_largest(one.dual, kernel, stride), one.exponent), count) for one, count in x)
+        return tuple((DualMap(_largest(one.dual, kernel, stride), one.exponent), count) for one, count in x)
 
     def add(self, xs: Sequence[Runs]) -> Runs:
         """Add maps over the common refinement of the runs."""
@@ -92,11 +92,11 @@ class Flow:
 
     def zeros(self, x: Runs) -> Runs:
         """Return zeros of the shape of `x`."""
-        return ((_Map(np.zeros_like(x[0][0].dual), _NOTHING), _channels(x)),)
+        return ((DualMap(np.zeros_like(x[0][0].dual), _NOTHING), _channels(x)),)
 
     def global_avg_pool(self, x: Runs) -> Runs:
         """Average over the image."""
-        return tuple((_Map(one.dual.mean(axis=(1, 2), keepdims=True), one.exponent), count) for one, count in x)
+        return tuple((DualMap(one.dual.mean(axis=(1, 2), keepdims=True), one.exponent), count) for one, count in x)
 
     def linear(self, x: Runs, features: int) -> Runs:
         """Do as a convolution of one pixel; the bias adds nothing that depends on a weight."""
@@ -126,7 +126,7 @@ def mean_flow(space: ImageSpace, architecture: str, image: tuple[int, int, int])
         2.23e+48
     """
     channels, height, width = image
-    ones = _Map(np.stack([np.ones((height, width)), np.zeros((height, width))]), 0)
+    ones = DualMap(np.stack([np.ones((height, width)), np.zeros((height, width))]), 0)
     logits = space.network(Flow(), architecture, ((ones, channels),))
     total = _sum(logits)
     return float(total.dual[1, 0, 0]), total.exponent
@@ -136,17 +136,17 @@ def _channels(x: Runs) -> int:
     return sum(count for _, count in x)
 
 
-def _at(x: Runs, channel: int) -> _Map:
+def _at(x: Runs, channel: int) -> DualMap:
     """Find the map of a channel."""
     ends = accumulate(count for _, count in x)
     return next(one for (one, _), end in zip(x, ends, strict=True) if channel < end)
 
 
-def _sum(maps: Sequence[tuple[_Map, int]]) -> _Map:
+def _sum(maps: Sequence[tuple[DualMap, int]]) -> DualMap:
     """Add maps, each so many times."""
     exponent = max(one.exponent for one, _ in maps)
     total = sum(count * np.ldexp(one.dual, one.exponent - exponent) for one, count in maps)
-    return _Map(np.asarray(total), exponent)
+    return DualMap(np.asarray(total), exponent)
 
 
 @lru_cache(maxsize=256)
