@@ -1,0 +1,143 @@
+"""Passes that metrics of gradients share: functions of a subject for `Subject.once`.
+
+All are of the one network with random weights, whose batch normalisations see the batch itself. Where a layer does not
+reach the outputs, its gradient is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+
+from epsinas.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from epsinas.engines.images.full_width import FullWidthNetwork
+    from epsinas.metrics.subject import Subject
+
+
+class ForwardPass(NamedTuple):
+    """What a forward pass keeps for backward ones.
+
+    Attributes:
+        images: (N, C, H, W), of which there are gradients.
+        weights: of the convolutions and the classifier, in the order of the description.
+        outputs: of the same layers, (N, channels, H, W) and the logits (N, classes).
+    """
+
+    images: Tensor
+    weights: list[Tensor]
+    outputs: list[Tensor]
+
+    @property
+    def logits(self) -> Tensor:
+        """(N, classes)."""
+        return self.outputs[-1]
+
+
+class LossGradients(NamedTuple):
+    """Gradients of the mean cross entropy of a batch, for the convolutions and the classifier in turn.
+
+    Attributes:
+        weights: the layers' weights.
+        gradients: of the weights, in their shapes.
+        channels: (N, channels) for each layer, for each image the sum over the pixels of a channel's output times its
+            gradient.
+    """
+
+    weights: list[Tensor]
+    gradients: list[Tensor]
+    channels: list[Tensor]
+
+
+def check_images(subject: Subject) -> None:
+    """Check that a network is a convolutional one.
+
+    Raises:
+        InputError: it is not.
+    """
+    if (family := subject.conditions.family.name) != "images":
+        raise InputError(f"{subject.space.name}: found networks over {family}, expected ones over images")
+
+
+def checked_labels(subject: Subject, classes: int) -> np.ndarray:
+    """Return the labels of the batch, int64 (N,).
+
+    Raises:
+        InputError: there are none, or some that a classifier of so many classes has no output for.
+    """
+    if (labels := subject.labels) is None:
+        raise InputError("labels: found none, expected one for each image")
+    if not 0 <= labels.min() <= labels.max() < classes:
+        found = f"{labels.min()} to {labels.max()}"
+        raise InputError(f"labels: found {found}, expected 0 to {classes - 1}, for {classes} classes")
+    return labels.astype(np.int64)
+
+
+def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -> Tensor:
+    """Return the mean cross entropy of logits (n, classes) with the labels of a part of the batch."""
+    import torch
+
+    labels = torch.from_numpy(checked_labels(subject, logits.shape[1])[part])
+    return torch.nn.functional.cross_entropy(logits, labels)
+
+
+def forward(subject: Subject) -> ForwardPass:
+    """Run the network on the batch; its graph remains for backward passes, which must retain it."""
+    from epsinas.engines.images.inside import layer_outputs, layer_weights
+
+    network = _network(subject)
+    images = subject.tensor.detach().requires_grad_()
+    return ForwardPass(images, layer_weights(network), layer_outputs(network, images))
+
+
+def loss_gradients(subject: Subject) -> LossGradients:
+    """Differentiate the loss by the weights and the layers' outputs."""
+    import torch
+
+    _, weights, outputs = done = subject.once(forward)
+    loss = cross_entropy(subject, done.logits)
+    found = torch.autograd.grad(loss, [*weights, *outputs], retain_graph=True, materialize_grads=True)
+    channels = [
+        (output.detach() * gradient).flatten(2).sum(dim=2) if output.ndim > 2 else output.detach() * gradient
+        for output, gradient in zip(outputs, found[len(weights) :], strict=True)
+    ]
+    return LossGradients([weight.detach() for weight in weights], list(found[: len(weights)]), channels)
+
+
+def input_gradients(subject: Subject) -> np.ndarray:
+    """Differentiate the sum of all logits of all images by the images: float64 (N, C * H * W).
+
+    Batch normalisation mixes images, so that a row also has what its image does to the logits of the others.
+    """
+    import torch
+
+    done = subject.once(forward)
+    (found,) = torch.autograd.grad(done.logits.sum(), done.images, retain_graph=True, materialize_grads=True)
+    return found.flatten(1).double().numpy()
+
+
+def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
+    """Differentiate the mean loss of a part of the batch by the weights, the rest of the batch being absent."""
+    import torch
+
+    from epsinas.engines.images.inside import layer_weights
+
+    network = _network(subject)
+    loss = cross_entropy(subject, network(subject.tensor[part]), part)
+    return list(torch.autograd.grad(loss, layer_weights(network), materialize_grads=True))
+
+
+def _network(subject: Subject) -> FullWidthNetwork:
+    check_images(subject)
+    return cast("FullWidthNetwork", subject.network)
+
+
+def inner_products(first: list[Tensor], second: list[Tensor]) -> list[float]:
+    """Return the inner product of each pair of tensors, added up in float64."""
+    import torch
+
+    return [float((a.detach() * b).sum(dtype=torch.float64)) for a, b in zip(first, second, strict=True)]
