@@ -169,7 +169,8 @@ def test_recurrent_networks_are_refused(name):
     rng = np.random.default_rng(0)
     space, tokens = NasBenchNLP(6, 2, 4), TokenBatch(rng.integers(0, 9, (5, 3)), rng.random((9, 4)))
     (architecture,) = space.sample(1, rng)
-    with pytest.raises(InputError, match=r"^nas-bench-nlp: found networks over sequences, expected ones over images$"):
+    message = f"^metric {name}: found networks of sequences, expected images$"
+    with pytest.raises(InputError, match=message):
         score_architectures(space, [architecture], tokens, metric=name, labels=np.arange(5))
 
 

@@ -68,4 +68,5 @@ METRIC = Metric(
     score=_score,
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
+    families=("images",),
 )

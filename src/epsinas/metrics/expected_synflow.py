@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, cast
 
 from epsinas.metrics.base import Metric, Scored, scored
-from epsinas.metrics.gradients import check_images
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -22,7 +21,6 @@ def _score(subject: Subject, setting: str) -> Scored:
     """
     from epsinas.engines.images.flow import mean_flow
 
-    check_images(subject)
     shape = subject.conditions.family.shape(subject.batch)
     mantissa, exponent = mean_flow(cast("ImageSpace", subject.space), subject.architecture, shape)
     return scored(log_of_one_more(mantissa, exponent))
@@ -47,4 +45,5 @@ METRIC = Metric(
     title="SynFlow in the mean",
     reference="the mean over random initialisations of Tanaka et al. (2020), arXiv 2006.05467",
     score=_score,
+    families=("images",),
 )

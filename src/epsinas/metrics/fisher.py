@@ -34,4 +34,5 @@ METRIC = Metric(
     score=_score,
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
+    families=("images",),
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 
-class ForwardPass(NamedTuple):
+class TrainingPass(NamedTuple):
     """What a forward pass keeps for backward ones.
 
     Attributes:
@@ -53,16 +53,6 @@ class LossGradients(NamedTuple):
     channels: list[Tensor]
 
 
-def check_images(subject: Subject) -> None:
-    """Check that a network is a convolutional one.
-
-    Raises:
-        InputError: it is not.
-    """
-    if (family := subject.conditions.family.name) != "images":
-        raise InputError(f"{subject.space.name}: found networks over {family}, expected ones over images")
-
-
 def checked_labels(subject: Subject, classes: int) -> np.ndarray:
     """Return the labels of the batch, int64 (N,).
 
@@ -85,13 +75,13 @@ def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -
     return torch.nn.functional.cross_entropy(logits, labels)
 
 
-def forward(subject: Subject) -> ForwardPass:
+def forward(subject: Subject) -> TrainingPass:
     """Run the network on the batch; its graph remains for backward passes, which must retain it."""
     from epsinas.engines.images.inside import layer_outputs, layer_weights
 
     network = _network(subject)
     images = subject.tensor.detach().requires_grad_()
-    return ForwardPass(images, layer_weights(network), layer_outputs(network, images))
+    return TrainingPass(images, layer_weights(network), layer_outputs(network, images))
 
 
 def loss_gradients(subject: Subject) -> LossGradients:
@@ -132,7 +122,6 @@ def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
 
 
 def _network(subject: Subject) -> FullWidthNetwork:
-    check_images(subject)
     return cast("FullWidthNetwork", subject.network)
 
 

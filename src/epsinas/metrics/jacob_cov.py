@@ -52,4 +52,5 @@ METRIC = Metric(
     score=_score,
     needs=(RANDOM_WEIGHTS,),
     cost="seconds",
+    families=("images",),
 )

@@ -27,4 +27,5 @@ METRIC = Metric(
     score=_score,
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
+    families=("images",),
 )

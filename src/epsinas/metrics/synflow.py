@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, cast
 
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import check_images, inner_products
+from epsinas.metrics.gradients import inner_products
 
 if TYPE_CHECKING:
     from epsinas.engines.images.full_width import FullWidthNetwork
@@ -24,7 +24,6 @@ def _score(subject: Subject, setting: str) -> Scored:
 
     from epsinas.engines.images.inside import layer_weights, without_batch_norm
 
-    check_images(subject)
     network = cast("FullWidthNetwork", subject.copy().double())
     with torch.no_grad():
         for parameter in network.parameters():
@@ -42,4 +41,5 @@ METRIC = Metric(
     reference="Tanaka et al. (2020), arXiv 2006.05467; Abdelfattah et al. (2021), arXiv 2101.08134, Section 3.2",
     score=_score,
     needs=(RANDOM_WEIGHTS,),
+    families=("images",),
 )

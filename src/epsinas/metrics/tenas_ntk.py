@@ -44,4 +44,5 @@ METRIC = Metric(
     sign=-1,
     needs=(RANDOM_WEIGHTS,),
     cost="minutes",
+    families=("images",),
 )

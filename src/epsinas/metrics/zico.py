@@ -51,4 +51,5 @@ METRIC = Metric(
     score=_score,
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
+    families=("images",),
 )
