@@ -35,12 +35,14 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
     table = architectures[["index", "architecture"]].sort_values("index", ignore_index=True)
     first, members = distinct(space, table["architecture"].tolist())
     table = table.assign(representative=table["index"].to_numpy()[first[members]])
-    table = table.join(_counts(space, table["architecture"], None).drop(columns="flops"))
-    flops: dict[Any, pd.Series] = {}
-    for dataset, shape in (shapes or {}).items():
-        if shape not in flops:
-            flops[shape] = _counts(space, table["architecture"], shape)["flops"]
-        table = table.assign(**{f"flops_{dataset}": flops[shape], f"macs_{dataset}": flops[shape] // 2})
+    # Parameters are those of the first data set's networks, which may have images of one channel.
+    shapes = shapes or {}
+    usual = next(iter(shapes.values()), None)
+    counts = {shape: _counts(space, table["architecture"], shape) for shape in {usual, *shapes.values()}}
+    table = table.join(counts[usual].drop(columns="flops"))
+    for dataset, shape in shapes.items():
+        flops = counts[shape]["flops"]
+        table = table.assign(**{f"flops_{dataset}": flops, f"macs_{dataset}": flops // 2})
     return table
 
 
