@@ -11,12 +11,10 @@ import numpy as np
 from epsinas.errors import InputError
 from epsinas.metrics.activations import of_connected, watched_pass
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, Scored
+from epsinas.metrics.jacob_cov import spread_of_eigenvalues
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
-
-SMALLEST = 1e-5
-"""Added to every eigenvalue."""
 
 
 def sequence_spread(states: np.ndarray) -> float:
@@ -39,8 +37,7 @@ def sequence_spread(states: np.ndarray) -> float:
         return math.inf
     if not np.ptp(states, axis=1).all():
         return -math.inf
-    values = np.linalg.eigvalsh(np.corrcoef(states.astype(np.float64))) + SMALLEST
-    return -float(np.sum(np.log(values) + 1 / values))
+    return spread_of_eigenvalues(states.astype(np.float64))
 
 
 def _score(subject: Subject, setting: str) -> Scored:

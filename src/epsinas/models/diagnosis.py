@@ -138,7 +138,7 @@ def score(
         0.661
     """
     found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=False)
-    if found.reason and not found.layer:
+    if found.reason:
         # Only now is it worth looking at every layer.
         found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=True)
     if found.reason:

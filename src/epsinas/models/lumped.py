@@ -222,6 +222,29 @@ def taken(values: Tensor, dim: int, way: Tensor | None) -> Tensor:
     return values if way is None else values.index_select(dim, way.to(values.device))
 
 
+def aligned(
+    parts: Sequence[LumpedTensor], shape: Sequence[int], beside: int | None = None
+) -> tuple[list[Tensor], list[Along]]:
+    """Bring tensors that are broadcast to a shape to common classes, along all dimensions or all but one."""
+    values = [x.compact for x in parts]
+    classes: list[Along] = []
+    for dim in range(-len(shape), 0):
+        there = [k for k, x in enumerate(parts) if x.ndim >= -dim and x.shape[dim] == shape[dim] and shape[dim] != 1]
+        if not there or (beside is not None and dim == beside - len(shape)):
+            classes.append(None)
+            continue
+        along: Along = Classes(shape[dim])
+        for position, k in enumerate(there):
+            along, former, latter = joined(along, parts[k].classes[dim])
+            values[k] = taken(values[k], dim, latter)
+            if former is not None:
+                for earlier in there[:position]:
+                    if values[earlier].shape[dim] > 1:
+                        values[earlier] = taken(values[earlier], dim, former)
+        classes.append(along)
+    return values, classes
+
+
 def wide(x: Tensor) -> Tensor:
     """Return half precision as float32, in which torch sums it, and a count has all its digits."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

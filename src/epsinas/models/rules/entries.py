@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from epsinas.models.lumped import Along, Classes, LumpedTensor, Rule, aten, joined, lumped, taken
+from epsinas.models.lumped import LumpedTensor, Rule, aligned, aten, lumped
 
 _POINTWISE = {
     aten.relu, aten.silu, aten.hardswish, aten.hardsigmoid, aten.hardtanh, aten.leaky_relu, aten.elu, aten.mish,
@@ -46,21 +46,3 @@ def pointwise(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, A
     if isinstance(result, Tensor):
         return LumpedTensor(result, classes)
     return tuple(LumpedTensor(part, classes) for part in result)
-
-
-def aligned(parts: Sequence[LumpedTensor], shape: Sequence[int]) -> tuple[list[Tensor], list[Along]]:
-    """Bring tensors that are broadcast to a shape to common classes."""
-    values = [x.compact for x in parts]
-    classes: list[Along] = []
-    for dim in range(-len(shape), 0):
-        there = [k for k, x in enumerate(parts) if x.ndim >= -dim and x.shape[dim] == shape[dim] and shape[dim] != 1]
-        along: Along = Classes(shape[dim]) if there else None
-        for position, k in enumerate(there):
-            along, former, latter = joined(along, parts[k].classes[dim])
-            values[k] = taken(values[k], dim, latter)
-            if former is not None:
-                for earlier in there[:position]:
-                    if values[earlier].shape[dim] > 1:
-                        values[earlier] = taken(values[earlier], dim, former)
-        classes.append(along)
-    return values, classes

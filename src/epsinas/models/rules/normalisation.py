@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from epsinas.models.lumped import LumpedTensor, add_rule, aten, full, lumped, nothing, spread, wide
-from epsinas.models.rules.entries import aligned
+from epsinas.models.lumped import LumpedTensor, add_rule, aligned, aten, full, lumped, nothing, spread, wide
 from epsinas.models.rules.reductions import mean_and_variance
 from epsinas.models.rules.structure import inferred, view
 

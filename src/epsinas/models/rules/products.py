@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from epsinas.models.lumped import Along, LumpedTensor, add_rule, aten, full, joined, lumped, spread, taken, wide
+from epsinas.models.lumped import LumpedTensor, add_rule, aten, full, joined, lumped, spread, taken, wide
 from epsinas.models.rules.structure import picked, unsqueeze, view
 
 
-def contracted(x: Tensor, y: Tensor, dim_x: int, dim_y: int, counted: bool = True) -> tuple[LumpedTensor, LumpedTensor]:
+def contracted(x: Tensor, y: Tensor, dim_x: int, dim_y: int) -> tuple[LumpedTensor, LumpedTensor]:
     """Bring two tensors to common classes along the dimensions that a product sums over.
 
     sum_k x[k] y[k] = sum over the classes c of n_c x[c] y[c]: the second tensor is multiplied by the numbers n_c.
@@ -32,7 +32,7 @@ def contracted(x: Tensor, y: Tensor, dim_x: int, dim_y: int, counted: bool = Tru
             shape[dim] = number
             part = part.expand(shape)
         values.append(part)
-    if along is not None and counted:
+    if along is not None:
         shape = [1] * y.ndim
         shape[dim_y] = number
         values[1] = values[1] * along.counts.to(values[1]).reshape(shape)
@@ -63,14 +63,9 @@ def _dot(x: Tensor, y: Tensor) -> LumpedTensor:
 def bmm(x: Tensor, y: Tensor) -> LumpedTensor:
     """Multiply batches of matrices."""
     a, b = contracted(wide(x), wide(y), 2, 1)
-    (first, second), (along, *_) = _aligned_first(a, b)
-    return LumpedTensor((first @ second).to(x.dtype), [along, a.classes[1], b.classes[2]])
-
-
-def _aligned_first(x: LumpedTensor, y: LumpedTensor) -> tuple[tuple[Tensor, Tensor], tuple[Along]]:
-    """Bring two tensors to common classes along their first dimensions."""
-    along, first, second = joined(x.classes[0], y.classes[0])
-    return (taken(x.compact, 0, first), taken(y.compact, 0, second)), (along,)
+    along, first, second = joined(a.classes[0], b.classes[0])
+    product = taken(a.compact, 0, first) @ taken(b.compact, 0, second)
+    return LumpedTensor(product.to(x.dtype), [along, a.classes[1], b.classes[2]])
 
 
 @add_rule(aten.addmm, aten.addmv, aten.baddbmm, aten.addbmm)

@@ -15,10 +15,10 @@ from epsinas.models.lumped import (
     LumpedTensor,
     Rule,
     add_rule,
+    aligned,
     aten,
     full,
     grouped,
-    joined,
     lumped,
     one_class,
     spread,
@@ -338,7 +338,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     dim %= parts[0].ndim
     if any(x.shape[:dim] != parts[0].shape[:dim] or x.shape[dim + 1 :] != parts[0].shape[dim + 1 :] for x in parts):
         return NotImplemented  # to torch's own error
-    values, classes = _aligned_beside(parts, dim)
+    values, classes = aligned(parts, parts[0].shape, beside=dim)
     numbers, places, pieces = 0, [], []
     seen: dict[int, int] = {}
     widest = [max(sizes) for sizes in zip(*(part.shape for part in values), strict=True)]
@@ -360,27 +360,6 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Any:
     else:
         classes[dim] = Classes(size, together, numbers)
     return LumpedTensor(result, classes)
-
-
-def _aligned_beside(parts: Sequence[LumpedTensor], dim: int) -> tuple[list[Tensor], list[Along]]:
-    """Bring tensors to common classes along all dimensions but one."""
-    values = [x.compact for x in parts]
-    classes: list[Along] = []
-    for d in range(parts[0].ndim):
-        if d == dim:
-            classes.append(None)
-            continue
-        size = parts[0].shape[d]
-        along: Along = Classes(size) if size > 1 else None
-        for k, x in enumerate(parts):
-            along, former, latter = joined(along, x.classes[d])
-            values[k] = taken(values[k], d, latter)
-            if former is not None:
-                for earlier in range(k):
-                    if values[earlier].shape[d] > 1:
-                        values[earlier] = taken(values[earlier], d, former)
-        classes.append(along)
-    return values, classes
 
 
 @add_rule(aten.stack)
