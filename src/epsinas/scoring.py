@@ -12,7 +12,7 @@ import numpy as np
 
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError, one_line
-from epsinas.metrics.base import LABELS, Metric, Scored, find_metric
+from epsinas.metrics.base import CONSTANT_WEIGHTS, LABELS, Metric, Scored, find_metric
 from epsinas.metrics.epsilon import check_weights, pair_setting
 from epsinas.metrics.normalisation import check_zeros
 from epsinas.metrics.subject import Conditions, Subject
@@ -165,7 +165,7 @@ def _settings(
 def _members(metric: Metric, space: Space, architectures: Sequence[str]) -> np.ndarray:
     """Return for each architecture the position of the one that is scored in its place."""
     first, members = distinct(space, architectures)
-    return first[members] if metric.sees_constant_weights_only else np.arange(len(architectures))
+    return first[members] if metric.tells_apart_by == CONSTANT_WEIGHTS else np.arange(len(architectures))
 
 
 def check_conditions(metric: Metric, conditions: Conditions) -> None:
@@ -186,8 +186,15 @@ def check_conditions(metric: Metric, conditions: Conditions) -> None:
         raise InputError(f"labels: found {found}, expected integers of shape ({size},), one for each image")
 
 
-def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Find the architectures whose constant-weight networks are the same function.
+def distinct(
+    space: Space, architectures: Sequence[str], weights: str = CONSTANT_WEIGHTS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the architectures whose networks are the same function.
+
+    Args:
+        space: the search space.
+        architectures: architecture strings.
+        weights: of all constant weights (CONSTANT_WEIGHTS), or of any weights (RANDOM_WEIGHTS), so that they train alike.
 
     Returns:
         first: int64 (distinct,), the position of each distinct network's first occurrence, ascending.
@@ -197,12 +204,13 @@ def distinct(space: Space, architectures: Sequence[str]) -> tuple[np.ndarray, np
         InputError: an architecture is malformed; the message gives its position from 1.
     """
     family = family_of(space)
+    identity = family.identity if weights == CONSTANT_WEIGHTS else family.trained_identity
     seen: dict[bytes, int] = {}
     first: list[int] = []
     members = np.empty(len(architectures), dtype=np.int64)
     for position, architecture in enumerate(architectures):
         try:
-            digest = family.identity(space, architecture)
+            digest = identity(space, architecture)
         except InputError as error:
             raise InputError(f"architecture {position + 1}: {error}") from None
         if digest not in seen:
@@ -227,17 +235,15 @@ def score_subject(metric: Metric, subject: Subject, setting: str) -> Scored:
 
 
 def score_networks(
-    metric: Metric,
-    settings: Sequence[str],
+    asked: Sequence[tuple[Metric, Sequence[str]]],
     conditions: Sequence[Conditions],
     networks: pd.DataFrame,
     progress: Callable[[int], object] = lambda count: None,
 ) -> pd.DataFrame:
-    """Score networks on several batches; what a network has in common between them is computed once.
+    """Score networks by several metrics on several batches; what they have in common is computed once.
 
     Args:
-        metric: what to compute.
-        settings: of the metric.
+        asked: the metrics, and the settings of each.
         conditions: one for each draw.
         networks: columns `index` and `architecture`.
         progress: called with the number of networks done since the last call.
@@ -245,20 +251,21 @@ def score_networks(
     Returns:
         A row for each network, draw and setting: `index`, `metric`, `setting`, `draw`, `score` (NaN where there is
         none), `error`, the estimate of its relative error by rounding, `reason` why there is none, and `seconds` that
-        it took.
+        it took: a pass that metrics share is part of the first one's.
 
     Raises:
         InputError: as `score_architectures`.
     """
     import pandas as pd
 
-    for one in conditions:
-        check_conditions(metric, one)
+    for metric, _ in asked:
+        for one in conditions:
+            check_conditions(metric, one)
     rows = []
     for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
         for one in conditions:
             subject = Subject(one, architecture, int(index))
-            for setting in settings:
+            for metric, setting in ((metric, setting) for metric, settings in asked for setting in settings):
                 start = time.perf_counter()
                 found = score_subject(metric, subject, setting)
                 seconds = time.perf_counter() - start

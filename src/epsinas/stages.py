@@ -6,12 +6,13 @@ A job is what Snakemake gives a script: `input`, `output`, `params`, `wildcards`
 import json
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -29,7 +30,7 @@ from epsinas.files.tables import (
     write_scores,
     write_table,
 )
-from epsinas.metrics.base import RANDOM_WEIGHTS, find_metric
+from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, find_metric
 from epsinas.metrics.subject import Conditions
 from epsinas.registry import import_all
 from epsinas.scoring import score_networks
@@ -149,30 +150,35 @@ def score_chunk(job: Any) -> None:
     from epsinas.weights import chosen_pair
 
     params, one = job.params.job, Run.of(job.wildcards)
-    metric, section, seed = find_metric(params["metric"]), params["section"], params["seed"]
-    settings = params["settings"]
-    if settings is None:
+    section, seed = params["section"], params["seed"]
+    asked = [(find_metric(name), settings) for name, settings in params["metrics"]]
+    if asked[0][1] is None:
+        ((metric, _),) = asked
         chosen = chosen_pair(pd.read_csv(job.input.weights[0]))
-        settings = metric.settings[one.settings]({"weights": chosen})
+        asked = [(metric, metric.settings[one.settings]({"weights": chosen}))]
     named = space(one.space, **params["skeleton"])
-    draws = range(one.draws)
+    draws, family = range(one.draws), FAMILIES[named.family]
     path = next(iter(job.input.source), None)
-    batches = FAMILIES[named.family].draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
+    batches = family.draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
+    needs = {need for metric, _ in asked for need in metric.needs}
+    labels: Sequence[np.ndarray | None] = [None] * one.draws
+    if LABELS in needs:
+        labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
     conditions = [
-        Conditions(named, batch, one.precision, zeros=section["zeros"], seed=seed, draw=draw)
-        for draw, batch in zip(draws, batches, strict=True)
+        Conditions(named, batch, one.precision, zeros=section["zeros"], labels=own, seed=seed, draw=draw)
+        for draw, batch, own in zip(draws, batches, labels, strict=True)
     ]
-    networks = part(read_architectures(job.input.networks), one, job.wildcards.part, metric, seed)
-    if RANDOM_WEIGHTS in metric.needs:
+    networks = part(read_architectures(job.input.networks), one, job.wildcards.part, asked[0][0], seed)
+    if RANDOM_WEIGHTS in needs:
         _prepare_torch(job.threads)
     with _progress(len(networks), "network") as bar:
-        scores = score_networks(metric, settings, conditions, networks, bar.update)
+        scores = score_networks(asked, conditions, networks, bar.update)
     write_scores(scores, job.output[0])
 
 
 def gather_scores(job: Any) -> None:
     """Give every network of a run its score."""
-    one, metric = Run.of(job.wildcards), find_metric(job.params.metric)
+    one, metric = Run.of(job.wildcards), find_metric(job.params.metrics[0])
     scores = pd.concat([read_scores(path) for path in job.input.parts])
     networks = read_architectures(job.input.networks)
     params = job.params

@@ -187,5 +187,5 @@ def test_a_table_of_scores(batch):
     import pandas as pd
 
     networks = pd.DataFrame({"index": [0, 1], "architecture": [MIXED, DEAD_END]})
-    found = score_networks(METRICS["naswot"], [""], [Conditions(TINY, batch)], networks)
+    found = score_networks([(METRICS["naswot"], [""])], [Conditions(TINY, batch)], networks)
     assert found["reason"].tolist() == ["", "disconnected"]

@@ -76,8 +76,8 @@ def test_streams_differ_between_networks_and_draws(batch):
 def test_scores_do_not_depend_on_the_chunks(batch):
     networks = pd.DataFrame({"index": [4, 9, 11], "architecture": [MIXED, DISCONNECTED, SKIP]})
     conditions = [Conditions(TINY, batch, draw=1)]
-    whole = score_networks(METRIC, ["orthogonal"], conditions, networks)
-    parts = [score_networks(METRIC, ["orthogonal"], conditions, networks.iloc[[row]]) for row in range(3)]
+    whole = score_networks([(METRIC, ["orthogonal"])], conditions, networks)
+    parts = [score_networks([(METRIC, ["orthogonal"])], conditions, networks.iloc[[row]]) for row in range(3)]
     joined = pd.concat(parts, ignore_index=True)
     pd.testing.assert_frame_equal(whole.drop(columns="seconds"), joined.drop(columns="seconds"))
     assert whole["score"].notna().tolist() == [True, False, True]

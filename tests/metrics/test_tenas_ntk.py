@@ -1,18 +1,21 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from epsinas.metrics.base import METRICS
+from epsinas.metrics.tenas_ntk import CHANNELS, IMAGES, condition_number
+from epsinas.spaces import NasBench201
 from tests.metrics.toys import MIXED, TINY, Toy, score, subject
 
 
 def test_a_linear_network_by_hand(batch):
     """The sum of an image's logits has the gradient m, its channels' means, for each class: K = 3 M M^T."""
-    two = batch[:2]
-    means = two.astype(float).mean(axis=(2, 3))
+    two = subject(Toy(), "linear", batch[:2], classes=3)
+    means = batch[:2].astype(float).mean(axis=(2, 3))
     smallest, largest = np.linalg.eigvalsh(means @ means.T)
-    found = score("tenas_ntk", subject(Toy(), "linear", two, classes=3))
-    assert found.score == pytest.approx(largest / smallest, rel=1e-4)
+    assert condition_number(two.network, two.tensor) == pytest.approx(largest / smallest, rel=1e-4)
 
 
 def test_against_a_jacobian_of_the_whole_network(batch):
@@ -27,14 +30,23 @@ def test_against_a_jacobian_of_the_whole_network(batch):
         lambda *values: sums(dict(zip(weights, values, strict=True))), (*weights.values(),)
     )
     jacobian = torch.cat([row.flatten(1) for row in rows], dim=1)
-    assert score("tenas_ntk", one).score == pytest.approx(torch.linalg.cond(jacobian).item() ** 2, rel=1e-3)
+    expected = torch.linalg.cond(jacobian).item() ** 2
+    assert condition_number(one.network, one.tensor) == pytest.approx(expected, rel=1e-3)
 
 
 def test_no_score_where_rounding_hides_the_smallest_eigenvalue(batch):
     """Eight images have at most three independent gradients in a classifier of three features."""
-    found = score("tenas_ntk", subject(Toy(), "linear", batch, classes=3))
-    assert np.isnan(found.score)
-    assert found.reason == "failed"
+    one = subject(Toy(), "linear", batch, classes=3)
+    assert math.isnan(condition_number(one.network, one.tensor))
+
+
+def test_the_network_is_thin_and_sees_the_first_images(batch):
+    wide, thin = (subject(NasBench201(channels=width, cells=1), MIXED, batch) for width in (5, CHANNELS))
+    assert score("tenas_ntk", wide) == score("tenas_ntk", thin)
+    many = np.concatenate([batch] * (IMAGES // len(batch)))
+    many = many + np.random.default_rng(1).standard_normal(many.shape).astype(np.float32)
+    more = subject(TINY, MIXED, np.concatenate([many, batch]))
+    assert score("tenas_ntk", more) == score("tenas_ntk", subject(TINY, MIXED, many))
 
 
 def test_a_lower_one_is_better():

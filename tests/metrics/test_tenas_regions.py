@@ -1,13 +1,10 @@
-import dataclasses
-
 import numpy as np
-import pytest
 import torch
 
-from epsinas import NasBench101, NasBench201
+from epsinas import NasBench201
 from epsinas.metrics import tenas_regions
 from epsinas.metrics.subject import Conditions, Subject
-from epsinas.metrics.tenas_regions import METRIC, count_regions, thin
+from epsinas.metrics.tenas_regions import METRIC, count_regions
 
 SKIP = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
 
@@ -19,13 +16,6 @@ def test_regions_are_different_codes():
     assert count_regions(codes) == 3
     pairs = (codes[:, None] == codes).all(dim=2)
     assert count_regions(codes) == (1 / pairs.sum(dim=1)).sum()
-
-
-@pytest.mark.parametrize(
-    ("space", "expected"), [(NasBench201(classes=7), (1, 1, 7)), (NasBench101(channels=4, cells=2), (4, 1, 10))]
-)
-def test_the_thinnest_network(space, expected):
-    assert dataclasses.astuple(thin(space)) == expected
 
 
 def test_flat_images_have_few_regions(monkeypatch, batch):

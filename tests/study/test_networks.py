@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from epsinas import InputError, NasBench201, score_architectures
-from epsinas.metrics.base import Metric, scored
+from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, scored
 from epsinas.metrics.epsilon import METRIC, pair_setting
 from epsinas.metrics.subject import Conditions
 from epsinas.scoring import score_networks, score_with_errors
@@ -19,7 +19,7 @@ SAME = "|skip_connect~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"
 CONVOLUTION = "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"
 
 
-EACH = Metric("each", "Each", "a test", lambda subject, setting: scored(float(subject.index)))
+EACH = Metric("each", "Each", "a test", lambda subject, setting: scored(float(subject.index)), cost="nothing")
 """A metric that tells all networks apart."""
 
 
@@ -29,7 +29,7 @@ def run(networks="all", draws=3):
 
 def score_draws(networks, batches, pairs, precision="double"):
     conditions = [Conditions(TINY, images, precision, draw=draw) for draw, images in enumerate(batches)]
-    return score_networks(METRIC, [pair_setting(pair) for pair in pairs], conditions, networks)
+    return score_networks([(METRIC, [pair_setting(pair) for pair in pairs])], conditions, networks)
 
 
 @pytest.fixture
@@ -67,6 +67,22 @@ def test_parts_divide_the_representatives(networks):
 def test_a_metric_that_tells_them_apart_scores_every_network(networks):
     parts = [part(networks, run(), f"{number}-of-2", EACH, 0)["index"].tolist() for number in (1, 2)]
     assert parts == [[2, 7], [5]]
+
+
+def test_a_metric_of_random_weights_scores_what_trains_differently():
+    """Under one constant weight two convolutions of a map are one of them twice; one that leads nowhere is none."""
+    cells = [
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|nor_conv_1x1~1|nor_conv_1x1~2|",
+        "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|nor_conv_1x1~1|none~2|",
+        "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|nor_conv_1x1~1|nor_conv_1x1~2|",
+        "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|nor_conv_1x1~1|none~2|",
+    ]
+    table = describe(NasBench201(), pd.DataFrame({"index": range(4), "architecture": cells[::-1]}))
+    assert table["representative"].tolist() == [0, 1, 0, 1]
+    assert table["trained_as"].tolist() == [2, 1, 2, 3]
+    random = Metric("random", "Random", "a test", EACH.score, needs=(RANDOM_WEIGHTS,))
+    assert part(table, run(), "1-of-1", random, 0)["index"].tolist() == [2, 1, 3]
+    assert part(table, run(), "1-of-1", EACH, 0)["index"].tolist() == [0, 1, 2, 3]
 
 
 def test_a_random_sample_is_the_beginning_of_a_larger_one():

@@ -51,7 +51,7 @@ def test_a_metric_without_constant_weights_has_one_run():
         ("cifar10", "single", 1, "one"),
         ("mine", "single", 1, "one"),
     ]
-    assert planned.job(runs[0])["metric"] == "statistics:mean"
+    assert planned.job(runs[0])["metrics"][0][0] == "statistics:mean"
     assert planned.settings(runs[0]) == [""]
 
 

@@ -89,7 +89,9 @@ rule gather_scores:
         # Ten draws of 423,624 networks.
         mem_mb=3000,
     params:
-        metric=lambda wildcards: PLAN.job(Run.of(wildcards))["metric"],
+        metrics=lambda wildcards: [
+            name for name, _ in PLAN.job(Run.of(wildcards))["metrics"]
+        ],
         stand_in=lambda wildcards: PLAN.stand_in(Run.of(wildcards)),
         seed=STUDY.seed,
     script:

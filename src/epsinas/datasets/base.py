@@ -26,6 +26,7 @@ class Dataset:
             (`epsinas.files.images.statistics_of`), and for a text.
         shape: channels, height and width of the images, so that synthetic ones can be made without them; None for a
             text.
+        classes: of the images, None for a text.
         sources: how to make its files.
     """
 
@@ -34,6 +35,7 @@ class Dataset:
     family: str
     normalisation: Normalisation | None = None
     shape: tuple[int, int, int] | None = None
+    classes: int | None = None
     sources: tuple[Source, ...] = ()
 
 

@@ -32,6 +32,7 @@ DATASET = Dataset(
     title="CIFAR-10",
     family="images",
     shape=(3, 32, 32),
+    classes=10,
     normalisation=Normalisation((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),
     sources=(Source("cifar10.npz", (image_conversion((ARCHIVE,), lambda paths: cifar10_images(paths[0])),)),),
 )

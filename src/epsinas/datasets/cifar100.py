@@ -32,6 +32,7 @@ DATASET = Dataset(
     title="CIFAR-100",
     family="images",
     shape=(3, 32, 32),
+    classes=100,
     normalisation=Normalisation((129.3, 124.1, 112.4), (68.2, 65.4, 70.4)),
     sources=(Source("cifar100.npz", (image_conversion((ARCHIVE,), lambda paths: cifar100_images(paths[0])),)),),
 )

@@ -25,6 +25,7 @@ DATASET = Dataset(
     title="Digits",
     family="images",
     shape=(1, 8, 8),
+    classes=10,
     sources=(
         Source(
             "digits.npz",

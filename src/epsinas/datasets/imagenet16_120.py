@@ -57,6 +57,7 @@ DATASET = Dataset(
     title="ImageNet16-120",
     family="images",
     shape=(3, 16, 16),
+    classes=120,
     normalisation=Normalisation((122.68, 116.66, 104.01), (63.22, 61.26, 65.09)),
     sources=(
         Source("ImageNet16-120.npz", (image_conversion(BATCHES, imagenet16_120_images),), "ImageNet terms of access"),

@@ -82,6 +82,9 @@ class Family(Protocol):
     def identity(self, space: Space, architecture: str) -> bytes:
         """Return a digest: networks of one space with equal digests are the same function of a constant weight."""
 
+    def trained_identity(self, space: Space, architecture: str) -> bytes:
+        """Return a digest: networks of one space with equal digests are the same function of any weights."""
+
     def connected(self, space: Space, architecture: str) -> bool:
         """Say whether a network's outputs depend on its inputs."""
 
@@ -138,6 +141,15 @@ class Family(Protocol):
 
         Raises:
             InputError: a file is not as described, the kind of inputs is unknown, or there is too little of it.
+        """
+
+    def labels(
+        self, path: str | None, inputs: str, size: int, draws: Iterable[int], seed: int, classes: int
+    ) -> list[np.ndarray]:
+        """Return the labels of the batches that `draws` makes, int64 (size,): uniform ones for made-up inputs.
+
+        Raises:
+            InputError: such inputs have no labels.
         """
 
 

@@ -33,9 +33,13 @@ def standard_normal(generator: torch.Generator) -> Fill:
     return _normal(generator, lambda weight: 1.0)
 
 
-def kaiming_normal(generator: torch.Generator) -> Fill:
-    """Draw the weights of convolutions and linear layers from N(0, 2 / fan in), the rest as `standard_normal`."""
-    return _normal(generator, lambda weight: math.sqrt(2 / _fan_in(weight)))
+def kaiming_normal(generator: torch.Generator, *, backward: bool = False) -> Fill:
+    """Draw the weights of convolutions and linear layers from N(0, 2 / fan in), the rest as `standard_normal`.
+
+    With `backward`, fan out stands in the place of fan in, which keeps the size of gradients rather than of maps.
+    """
+    fan = _fan_out if backward else _fan_in
+    return _normal(generator, lambda weight: math.sqrt(2 / fan(weight)))
 
 
 def _normal(generator: torch.Generator, deviation: Callable[[torch.Tensor], float]) -> Fill:
@@ -63,3 +67,7 @@ def _filling(draw: Callable[[torch.Tensor, torch.Tensor | None], None]) -> Fill:
 
 def _fan_in(weight: torch.Tensor) -> int:
     return math.prod(weight.shape[1:])
+
+
+def _fan_out(weight: torch.Tensor) -> int:
+    return weight.shape[0] * math.prod(weight.shape[2:])

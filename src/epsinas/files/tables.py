@@ -78,6 +78,17 @@ PUBLISHED_SCORES = TableSchema(
     key=("index", "dataset", "metric"),
 )
 
+COMPUTED_SCORES = TableSchema(
+    (
+        _INDEX,
+        _DATASET,
+        Column("metric", pa.string()),
+        Column("setting", pa.string()),
+        Column("score", pa.float64(), null=True),
+    ),
+    key=("index", "dataset", "metric", "setting"),
+)
+
 REASONS = ("", "disconnected", "underflow", "overflow", "constant", "failed")
 """Why a network has no score, empty where it has one; see `epsinas.metrics.base.REASONS`."""
 
@@ -157,6 +168,20 @@ def read_published_scores(path: str | Path) -> pd.DataFrame:
 def write_published_scores(frame: pd.DataFrame, path: str | Path) -> None:
     """Check and write what `read_published_scores` reads."""
     write_table(frame, path, PUBLISHED_SCORES)
+
+
+def read_computed_scores(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.computed-scores.parquet`, the scores that this project computed for all networks once.
+
+    Columns: `index` int32, of networks that stand for those that train alike, `dataset` whose images' shape and number
+    of classes the networks had, `metric` and `setting` text, `score` float64, null for none.
+    """
+    return read_table(path, COMPUTED_SCORES)
+
+
+def write_computed_scores(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_computed_scores` reads."""
+    write_table(frame, path, COMPUTED_SCORES)
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:

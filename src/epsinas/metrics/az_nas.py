@@ -50,7 +50,8 @@ def _parts(subject: Subject) -> AzNas:
     # From the last one, so that what a step back needs is freed behind it.
     found = []
     for before, behind in reversed(steps):
-        signs = 2.0 * torch.randint(2, behind.shape, generator=generator) - 1
+        # In the maps' own layout in memory, or batch normalisation takes five times as long.
+        signs = torch.empty_like(behind).bernoulli_(generator=generator).mul_(2).sub_(1)
         (gradient,) = torch.autograd.grad(behind, before, signs)
         found.append(transmission(gradient, signs) if behind is not before else -math.inf)
     return AzNas(sum(entropies), min(after - one for one, after in pairwise(entropies)), sum(found) / len(found))

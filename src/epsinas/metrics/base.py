@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 CONSTANT_WEIGHTS, RANDOM_WEIGHTS, LABELS = "constant weights", "random weights", "labels"
 """What a metric may need beside a network and its inputs."""
 
+STRINGS = "strings"
+"""In the place of weights: metrics that count tell networks apart by what their strings say."""
+
 REASONS = ("disconnected", "underflow", "overflow", "constant", "failed")
 """Why a network has no score: input and output are not connected; the outputs vanished; they left the range of the
 numbers; they are the same for all inputs; the computation failed."""
@@ -89,9 +92,11 @@ class Metric:
     skeleton: Callable[[Mapping[str, Any]], dict[str, int]] = field(default=lambda section: {})
 
     @property
-    def sees_constant_weights_only(self) -> bool:
-        """Whether networks that are equal under constant weights have the same score."""
-        return self.needs == (CONSTANT_WEIGHTS,)
+    def tells_apart_by(self) -> str:
+        """What tells networks apart whose scores may differ: CONSTANT_WEIGHTS, RANDOM_WEIGHTS, or STRINGS, to count."""
+        if RANDOM_WEIGHTS not in self.needs and CONSTANT_WEIGHTS in self.needs:
+            return CONSTANT_WEIGHTS
+        return STRINGS if self.cost == "nothing" else RANDOM_WEIGHTS
 
     def suits(self, family: str) -> bool:
         """Say whether it can score the networks of a family."""
@@ -116,8 +121,12 @@ def list_metrics() -> list[str]:
     return list(METRICS.names)
 
 
+ALIASES = {"nwot": "naswot", "jacov": "jacob_cov", "params": "parameters"}
+"""How others call some metrics in the tables that they publish."""
+
+
 def find_metric(name: str) -> Metric:
-    """Return a metric by its name, or one's own by `package.module:function`.
+    """Return a metric by its name or alias, or one's own by `package.module:function`.
 
     The function takes a network with random weights, a `torch.nn.Module` that knows its `architecture`, and the batch,
     and returns a number. The network is its own: it may change it. The metric bears the function's name.
@@ -126,7 +135,7 @@ def find_metric(name: str) -> Metric:
         InputError: there is no such metric, module or function, or its name is that of another.
     """
     if ":" not in name:
-        return METRICS[name]
+        return METRICS[ALIASES.get(name, name)]
     module, _, function = name.partition(":")
     found = getattr(import_own(module), function, None)
     if not callable(found):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import cross_entropy, forward, inner_products
+from epsinas.metrics.gradients import cross_entropy, inner_products
 
 if TYPE_CHECKING:
+    from epsinas.engines.images.full_width import FullWidthNetwork
     from epsinas.metrics.subject import Subject
 
 
@@ -24,12 +25,16 @@ def _score(subject: Subject, setting: str) -> Scored:
     """
     import torch
 
-    done = subject.once(forward)
-    loss = cross_entropy(subject, done.logits)
-    gradients = torch.autograd.grad(loss, done.weights, create_graph=True, materialize_grads=True)
+    from epsinas.engines.images.inside import layer_weights
+    from epsinas.engines.images.second_order import logits
+
+    network = cast("FullWidthNetwork", subject.network)
+    weights = layer_weights(network)
+    loss = cross_entropy(subject, logits(network, subject.tensor))
+    gradients = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
     half = torch.stack([(gradient * gradient.detach()).sum() for gradient in gradients]).sum()
-    products = torch.autograd.grad(half, done.weights, retain_graph=True, materialize_grads=True)
-    return scored(-sum(inner_products(done.weights, list(products))))
+    products = torch.autograd.grad(half, weights, materialize_grads=True)
+    return scored(-sum(inner_products(weights, list(products))))
 
 
 METRIC = Metric(

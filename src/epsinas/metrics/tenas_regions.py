@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epsinas.errors import InputError
 from epsinas.metrics.activations import of_connected, relu_codes
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
+from epsinas.metrics.thin import thin
 
 if TYPE_CHECKING:
     import torch
 
     from epsinas.metrics.subject import Subject
-    from epsinas.spaces.base import Space
 
 PIECES = 3_000
 """Pieces of images, as published: three batches of 1,000."""
@@ -38,23 +36,6 @@ def count_regions(codes: torch.Tensor) -> int:
     return len(np.unique(np.packbits(codes.numpy(), axis=1), axis=0))
 
 
-def thin(space: Space) -> Space:
-    """Return the space with one cell a stage and the fewest channels that it admits.
-
-    Example:
-        >>> from epsinas.spaces import NasBench101, NasBench201
-        >>> thin(NasBench201()).channels, thin(NasBench101()).channels
-        (1, 4)
-    """
-    instance: Any = space
-    for channels in range(1, instance.channels):
-        try:
-            return dataclasses.replace(instance, channels=channels, cells=1)
-        except InputError:
-            continue
-    return dataclasses.replace(instance, cells=1)
-
-
 def _score(subject: Subject) -> float:
     """Score a network of one cell a stage, as thin as can be, by the mean over three initialisations, Kaiming's normal.
 
@@ -71,7 +52,7 @@ def _score(subject: Subject) -> float:
     squares = images.unfold(1, SIDE, 1).unfold(2, SIDE, 1)
     places = [torch.randint(size, (PIECES,), generator=generator) for size in squares.shape[:3]]
     pieces = squares[tuple(places)][:, None]
-    space, family, fill = thin(subject.space), subject.conditions.family, kaiming_normal(generator)
+    space, family, fill = thin(subject.space, 1), subject.conditions.family, kaiming_normal(generator)
     networks = (family.module(space, subject.architecture, (1, SIDE, SIDE), fill) for _ in range(INITIALISATIONS))
     return float(np.mean([count_regions(relu_codes(network, pieces)) for network in networks]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from epsinas.metrics.activations import of_connected, watched_pass
+from epsinas.metrics.activations import by_channel, of_connected, watched_pass
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def zen_score(network: Any, images: torch.Tensor, noise: torch.Tensor) -> float:
         if operation == "global_avg_pool":
             maps.append(arguments[0])
         if operation == "batch_norm" and not maps:
-            variances.append(arguments[0].var(dim=(0, 2, 3), correction=0).mean())
+            channels = by_channel(arguments[0])
+            variances.append((channels - channels.mean(dim=0)).square().mean())
 
     with torch.no_grad():
         watched_pass(network, images, watch)

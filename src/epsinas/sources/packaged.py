@@ -17,7 +17,13 @@ import pyarrow.parquet as pq
 import yaml
 
 from epsinas.errors import InputError
-from epsinas.files.tables import write_architectures, write_performance, write_published_scores, write_training_cost
+from epsinas.files.tables import (
+    write_architectures,
+    write_computed_scores,
+    write_performance,
+    write_published_scores,
+    write_training_cost,
+)
 from epsinas.sources.base import Holdings, Trained
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP
 
@@ -126,6 +132,28 @@ def published_scores(space: str) -> pd.DataFrame:
     return _rows(space, "published-scores", ["dataset", "metric", "source"], "score")
 
 
+def computed_scores(space: str) -> pd.DataFrame:
+    """Return the scores that this project computed once, by metrics that take seconds a network.
+
+    Args:
+        space: `nas-bench-201`.
+
+    Returns:
+        `index` int32, of networks that stand for all that train alike, `dataset` whose images' shape and number of
+        classes the networks had, `metric`, `setting`, `score` float64 (float32 digits), `source`. A network that has no
+        score has no row.
+
+    Raises:
+        InputError: the package has no scores of this space.
+
+    Example:
+        >>> "naswot" in set(computed_scores("nas-bench-201")["metric"])
+        True
+    """
+    rows = _rows(space, "computed-scores", ["dataset", "metric", "setting", "source"], "score")
+    return rows.assign(setting=rows["setting"].fillna(""))
+
+
 def load_benchmark(name: str) -> pd.DataFrame:
     """Load a benchmark's published accuracies, without a download: one row for each network.
 
@@ -211,7 +239,7 @@ def _columns(space: str, kind: str) -> dict[str, dict[str, Any]]:
 def _read(space: str, kind: str) -> pd.DataFrame:
     """Read the columns of one kind, as they are kept."""
     names = dict.fromkeys(["index", *_columns(space, kind)])
-    file = f"{space}.published-scores.parquet" if kind == "published-scores" else f"{space}.parquet"
+    file = f"{space}.{kind}.parquet" if kind.endswith("-scores") else f"{space}.parquet"
     with (_DATA / file).open("rb") as content:
         return pd.read_parquet(content, columns=list(names))
 
@@ -241,6 +269,7 @@ def _writer(space: str, kind: str) -> Callable[[Path], None]:
         "performance": (performance, write_performance),
         "training-cost": (training_cost, write_training_cost),
         "published-scores": (published_scores, write_published_scores),
+        "computed-scores": (computed_scores, write_computed_scores),
     }[kind]
     return lambda path: write(table(space), path)
 

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 from epsinas.errors import InputError
 from epsinas.files.images import Images, read_images
-from epsinas.files.tables import read_architectures, read_performance, read_published_scores, read_training_cost
+from epsinas.files.tables import (
+    read_architectures,
+    read_computed_scores,
+    read_performance,
+    read_published_scores,
+    read_training_cost,
+)
 from epsinas.files.texts import sentences
 from epsinas.files.whole import atomic, sha256
 from epsinas.sources import packaged
@@ -30,10 +36,11 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".performance.parquet": read_performance,
     ".training-cost.parquet": read_training_cost,
     ".published-scores.parquet": read_published_scores,
+    ".computed-scores.parquet": read_computed_scores,
     ".npz": read_images,
     ".txt": lambda path: sum(1 for _ in sentences(path)),
 }
-_FILLED_IN = (".training-cost.parquet", ".published-scores.parquet")
+_FILLED_IN = (".training-cost.parquet", ".published-scores.parquet", ".computed-scores.parquet")
 
 
 class PlannedDownload(NamedTuple):

@@ -49,6 +49,10 @@ class ImageSpace(Space, Protocol):
     def widths(self) -> tuple[int, ...]:
         """Channels of the cells of each stage."""
 
+    @property
+    def classes(self) -> int:
+        """Outputs of the classifier."""
+
     def architectures(self) -> Iterator[str]:
         """Enumerate all architecture strings."""
 

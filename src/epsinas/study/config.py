@@ -11,7 +11,7 @@ import jsonschema
 
 from epsinas.engines.base import FAMILIES, Family
 from epsinas.errors import InputError
-from epsinas.metrics.base import Metric, find_metric
+from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, find_metric
 from epsinas.metrics.epsilon import check_weights
 from epsinas.registry import import_all
 from epsinas.spaces.base import SPACES, Space, space
@@ -68,9 +68,26 @@ class Section:
         found = [find_metric(name) for name in self.options["metrics"]]
         return {metric.name: metric for metric in found}
 
+    @cached_property
+    def together(self) -> list[tuple[Metric, list[str]]]:
+        """The metrics of the comparison that need networks with random weights, and the settings of each."""
+        options = self.options["comparison"]
+        compared = [find_metric(name) for name in options["metrics"]] if options else []
+        return [
+            (metric, list(metric.settings[options["settings"].get(metric.name, next(iter(metric.settings)))]({})))
+            for metric in compared
+            if RANDOM_WEIGHTS in metric.needs
+        ]
+
+    def full_name(self, name: str) -> str:
+        """Return how the study calls a metric: `package.module:function` for one's own."""
+        compared = self.options["comparison"]
+        written = [*self.options["metrics"], *(compared["metrics"] if compared else [])]
+        return next((found for found in written if found.rpartition(":")[2] == name), name)
+
     def metric(self, name: str) -> Metric:
         """Return one of the study's metrics, or of the package's, which an ablation may take."""
-        return self.metrics[name] if name in self.metrics else find_metric(name)
+        return self.metrics[name] if name in self.metrics else find_metric(self.full_name(name))
 
 
 class Study:

@@ -8,11 +8,14 @@ import pandas as pd
 
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError
-from epsinas.metrics.base import Metric
+from epsinas.metrics.base import CONSTANT_WEIGHTS, RANDOM_WEIGHTS, STRINGS, Metric
 from epsinas.scoring import distinct
 from epsinas.spaces.base import Space
 from epsinas.streams import stream
 from epsinas.study.plan import Run
+
+_SCORED_AS = {CONSTANT_WEIGHTS: "representative", RANDOM_WEIGHTS: "trained_as", STRINGS: "index"}
+"""By what tells a metric's networks apart, the column that names the network whose score another has."""
 
 
 def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -25,7 +28,8 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
 
     Returns:
         `index`, `architecture`, `representative` (the index of the first network with the same graph, which
-        has the same score under constant weights), `parameters`, `layers`, for images `convolutions`, and for each
+        has the same score under constant weights), `trained_as` (that of the network that stands for all that train
+        alike: the one whose cell comes first, and so has nothing that leads nowhere), `parameters`, `layers`, for images `convolutions`, and for each
         data set the operations for one image or token: `flops_{dataset}`, of which a multiplication and an addition
         are two, and `macs_{dataset}`, in which they are one, as the benchmarks count; sorted by index.
 
@@ -35,6 +39,7 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
     table = architectures[["index", "architecture"]].sort_values("index", ignore_index=True)
     first, members = distinct(space, table["architecture"].tolist())
     table = table.assign(representative=table["index"].to_numpy()[first[members]])
+    table = table.assign(trained_as=_trained_as(space, table))
     # Parameters are those of the first data set's networks, which may have images of one channel.
     shapes = shapes or {}
     usual = next(iter(shapes.values()), None)
@@ -44,6 +49,17 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
         flops = counts[shape]["flops"]
         table = table.assign(**{f"flops_{dataset}": flops, f"macs_{dataset}": flops // 2})
     return table
+
+
+def _trained_as(space: Space, table: pd.DataFrame) -> np.ndarray:
+    _, members = distinct(space, table["architecture"].tolist(), RANDOM_WEIGHTS)
+    stands = np.empty(members.max(initial=-1) + 1, table["index"].dtype)
+    for member, alike in table.groupby(members)[["index", "architecture"]]:
+        chosen = (
+            0 if len(alike) == 1 else min(range(len(alike)), key=lambda at: space.parse(alike["architecture"].iat[at]))
+        )
+        stands[member] = alike["index"].iat[chosen]
+    return stands[members]
 
 
 def _counts(space: Space, architectures: pd.Series, shape: Any) -> pd.DataFrame:
@@ -93,7 +109,7 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
     wanted = ordered(networks, run, seed)
     if kind == "by":
         wanted = wanted.iloc[(int(number) - 1) * int(total) : int(number) * int(total)]
-    scored = (wanted["representative"] if metric.sees_constant_weights_only else wanted["index"]).unique()
+    scored = wanted[_SCORED_AS[metric.tells_apart_by]].unique()
     if kind == "of":
         scored = scored[int(number) - 1 :: int(total)]
     return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)
@@ -108,7 +124,7 @@ def gather(
         networks: what `describe` returns.
         run: which networks, and how many draws.
         scores: the joined tables of all parts.
-        metric: of the run.
+        metric: of the run, or any of several that tell the same networks apart.
         seed: of a random order.
         stand_in: what stands in the place of the inputs that the paper takes; empty where nothing does.
 
@@ -120,8 +136,8 @@ def gather(
         InputError: a network is not among the scores.
     """
     wanted = ordered(networks, run, seed)
-    scored_as = wanted["representative" if metric.sees_constant_weights_only else "index"].to_numpy()
-    scores = scores[scores["draw"] < run.draws].drop_duplicates(["index", "setting", "draw"])
+    scored_as = wanted[_SCORED_AS[metric.tells_apart_by]].to_numpy()
+    scores = scores[scores["draw"] < run.draws].drop_duplicates(["index", "metric", "setting", "draw"])
     missing = set(scored_as) - set(scores["index"])
     if missing:
         raise InputError(f"scores: network {min(missing)} and {len(missing) - 1} others are missing from the chunks")

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any, get_type_hints
 
+from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import PRECISIONS
 from epsinas.errors import InputError
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
@@ -31,6 +32,9 @@ WILDCARDS = {
 }
 """What the parts of the names of score files look like; the search spaces are those of the registry."""
 
+TOGETHER = "random_weights"
+"""The metric of runs that score by several: those of a study's comparison that need networks with random weights."""
+
 _CHEAPER = {"nothing": 1, "milliseconds": 1, "seconds": 100, "minutes": 10_000}
 """By what a metric's cost divides the networks that one job takes."""
 
@@ -45,7 +49,7 @@ class Run:
         inputs: kind of inputs.
         size: of a batch.
         draws: number of batches, the first ones.
-        metric: its name.
+        metric: its name, or TOGETHER.
         precision: of constant-weight outputs.
         settings: name of the metric's list of settings.
         networks: `all`, `first-N` in the benchmark's order, or `random-N`, the beginning of a seeded random order.
@@ -194,16 +198,16 @@ class Plan:
             features: attributes of `Run`.
         """
         section = self.sections[space]
-        metric = section.metric(str(features.get("metric", next(iter(section.metrics)))))
+        name = str(features.get("metric", next(iter(section.metrics))))
         usual: dict[str, Any] = {
             "space": space,
             "dataset": section.datasets,
             "inputs": section.inputs,
             "size": section["batch_size"],
             "draws": 1,
-            "metric": metric.name,
+            "metric": name,
             "precision": section["precisions"][0],
-            "settings": next(iter(metric.settings)),
+            "settings": "usual" if name == TOGETHER else next(iter(section.metric(name).settings)),
             "networks": "all" if networks is None else networks if isinstance(networks, str) else f"first-{networks}",
         }
         wanted = {key: value if isinstance(value, list) else [value] for key, value in (usual | features).items()}
@@ -231,6 +235,23 @@ class Plan:
         first = self.sections[space]["precisions"][0]
         return [run for run in self.whole_runs(space) if run.precision == first]
 
+    def comparison_runs(self, space: str) -> list[Run]:
+        """Return the runs of a space's comparison: one for each of its data sets, by all metrics that need one."""
+        section = self.sections[space]
+        options = section["comparison"]
+        if not options or not section.together:
+            return []
+        return self.runs(
+            space,
+            networks=None if options["networks"] is None else f"random-{options['networks']}",
+            dataset=options["datasets"] or section.datasets,
+            inputs=options["inputs"] or section.inputs,
+            size=options["batch_size"],
+            draws=options["draws"],
+            metric=TOGETHER,
+            precision="single",
+        )
+
     def settings(self, run: Run) -> list[str] | None:
         """Return the settings of a run's metric; None where its pair of weights is chosen by a job."""
         section, metric = self.sections[run.space], self.metric(run)
@@ -239,8 +260,12 @@ class Plan:
         return list(metric.settings[run.settings](section.options))
 
     def metric(self, run: Run) -> Metric:
-        """Return the metric of a run."""
+        """Return the metric of a run that has a single one."""
         return self.sections[run.space].metric(run.metric)
+
+    def metrics(self, run: Run) -> list[Metric]:
+        """Return the metrics of a run."""
+        return [metric for metric, _ in self._asked(run)]
 
     # How they are divided into jobs.
 
@@ -288,12 +313,13 @@ class Plan:
         The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are
         so many of its order, and stay when it grows; others share all networks evenly.
         """
-        computed, metric = self.computed(run), self.metric(run)
-        section = self.sections[run.space]
-        settings = self.settings(run)
+        computed, section = self.computed(run), self.sections[run.space]
+        work = sum(
+            _CHEAPER[metric.cost] * (1 if settings is None else metric.work(settings))
+            for metric, settings in self._asked(run)
+        )
         share = computed.draws * computed.size / section["batch_size"]
-        share *= 1 if settings is None else metric.work(settings)
-        per_job = self.study.config["networks_per_job"] / _CHEAPER[metric.cost] / share
+        per_job = self.study.config["networks_per_job"] / work / share
         if run.order == "random":
             size = max(math.floor(per_job), 1)
             numbers = math.ceil(self.networks_tried(run) / size)
@@ -303,22 +329,31 @@ class Plan:
             names = [f"{number}-of-{numbers}" for number in range(1, numbers + 1)]
         return [f"{self.results}/scores/{computed.path}/{name}.parquet" for name in names]
 
+    def _asked(self, run: Run) -> list[tuple[Metric, list[str] | None]]:
+        """Return the metrics of a run with their settings; None for a pair of weights that a job chooses."""
+        if run.metric == TOGETHER:
+            return list(self.sections[run.space].together)
+        return [(self.metric(run), self.settings(run))]
+
     def chosen_weights(self, run: Run) -> list[str]:
         """Return the file that says which weights were chosen for a run, if they are."""
-        return [self.weights(run.space, run.dataset)] if self.settings(run) is None else []
+        return [self.weights(run.space, run.dataset)] if self._asked(run)[0][1] is None else []
 
     def job(self, run: Run) -> dict[str, Any]:
         """Return what the jobs of a run must know, and whose change makes them run again."""
-        section, metric = self.sections[run.space], self.metric(run)
-        names = {name.rpartition(":")[2]: name for name in section["metrics"]}
+        section, asked = self.sections[run.space], self._asked(run)
+        skeleton = dict(section["skeleton"])
+        for metric, _ in asked:
+            skeleton |= metric.skeleton(section.options)
+        if run.metric == TOGETHER and run.dataset in DATASETS and "classes" in skeleton:
+            skeleton["classes"] = DATASETS[run.dataset].classes
         return {
-            "metric": names.get(run.metric, run.metric),
-            "settings": self.settings(run),
-            "skeleton": {**section["skeleton"], **metric.skeleton(section.options)},
+            "metrics": [[section.full_name(metric.name), settings] for metric, settings in asked],
+            "skeleton": skeleton,
             "section": section.batch_options,
             "seed": self.study.seed,
         }
 
     def memory(self, run: Run) -> int:
         """Return the megabytes that a job of a run takes."""
-        return 2000
+        return 4000 if run.metric == TOGETHER else 2000

@@ -59,11 +59,16 @@ def image_batch(images: np.ndarray, dataset: str, size: int, rng: np.random.Gene
     Raises:
         InputError: there are fewer than `size` images.
     """
-    if size > len(images):
-        raise InputError(f"batch size: found {size}, expected at most the {len(images)} images of {dataset}")
-    chosen = rng.choice(len(images), size, replace=False)
+    chosen = _chosen(len(images), dataset, size, rng)
     known = DATASETS[dataset].normalisation if dataset in DATASETS else None
     return normalise_images(images[chosen], *(known or statistics_of(images)))
+
+
+def _chosen(count: int, dataset: str, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose the images of a batch."""
+    if size > count:
+        raise InputError(f"batch size: found {size}, expected at most the {count} images of {dataset}")
+    return rng.choice(count, size, replace=False)
 
 
 def raw_batch(path: str | Path, dataset: str | None, rng: np.random.Generator) -> np.ndarray:
@@ -157,6 +162,12 @@ def read_draws(
         return [image_batch(images, dataset, size, stream(seed, "batch", draw)) for draw in draws]
     _, height, width, channels = images.shape
     return synthetic_draws(inputs, (size, channels, height, width), draws, seed)
+
+
+def read_labels(path: str | Path, size: int, draws: Iterable[int], seed: int) -> list[np.ndarray]:
+    """Return the labels, int64 (size,), of the real images that `read_draws` chooses for each draw."""
+    labels = read_images(path).labels.astype(np.int64)
+    return [labels[_chosen(len(labels), str(path), size, stream(seed, "batch", draw))] for draw in draws]
 
 
 def synthetic_draws(kind: str, shape: tuple[int, int, int, int], draws: Iterable[int], seed: int) -> list[np.ndarray]:

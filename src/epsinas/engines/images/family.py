@@ -12,6 +12,7 @@ import numpy as np
 from epsinas.datasets.base import DATASETS
 from epsinas.engines.base import Engine, Fill
 from epsinas.engines.images import batches, counting
+from epsinas.engines.images.identity import trained_identity
 from epsinas.errors import InputError
 from epsinas.files.images import image_shape
 from epsinas.spaces.base import ImageSpace, Space
@@ -145,6 +146,10 @@ class ImageFamily:
 
         return lumped.identity(cast(ImageSpace, space), architecture)
 
+    def trained_identity(self, space: Space, architecture: str) -> bytes:
+        """Digest the cell's graph, each convolution being one of its own."""
+        return trained_identity(cast(ImageSpace, space), architecture)
+
     def connected(self, space: Space, architecture: str) -> bool:
         """Say whether the cell's graph is anything but zero: no skeleton here adds a path around its cells."""
         from epsinas.engines.images import lumped
@@ -218,6 +223,16 @@ class ImageFamily:
         if path is not None:
             return batches.read_draws(path, dataset, inputs, size, draws, seed)
         return batches.synthetic_draws(inputs, (size, *self.data_shape(dataset, None)), draws, seed)
+
+    def labels(
+        self, path: str | None, inputs: str, size: int, draws: Iterable[int], seed: int, classes: int
+    ) -> list[np.ndarray]:
+        """Take the labels of the real images that were chosen, or draw uniform ones."""
+        if inputs != "real":
+            return [stream(seed, "labels", draw).integers(classes, size=size) for draw in draws]
+        if path is None:
+            raise InputError("labels: found no file of images, expected one for real inputs")
+        return batches.read_labels(path, size, draws, seed)
 
 
 def _known_shape(dataset: str) -> Shape | None:

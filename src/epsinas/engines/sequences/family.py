@@ -152,6 +152,10 @@ class SequenceFamily:
 
         return lumped.identity(cast(SequenceSpace, space), architecture)
 
+    def trained_identity(self, space: Space, architecture: str) -> bytes:
+        """Take each network for one of its own: recipes are not known to repeat a cell."""
+        return architecture.encode()
+
     def connected(self, space: Space, architecture: str) -> bool:
         """Say whether every layer reads its input, in some time step."""
         from epsinas.engines.sequences import lumped
@@ -221,6 +225,12 @@ class SequenceFamily:
         if path is None:
             raise InputError(f"{dataset}: found no text, expected {self.source(section, dataset, inputs)}")
         return batches.read_draws(path, inputs, size, section["steps"], draws, seed)
+
+    def labels(
+        self, path: str | None, inputs: str, size: int, draws: Iterable[int], seed: int, classes: int
+    ) -> list[np.ndarray]:
+        """Raise `InputError`: the networks have no head and no loss."""
+        raise InputError("labels: found sequences, expected images, which have labels")
 
 
 FAMILY = SequenceFamily()
