@@ -194,7 +194,8 @@ def distinct(
     Args:
         space: the search space.
         architectures: architecture strings.
-        weights: of all constant weights (CONSTANT_WEIGHTS), or of any weights (RANDOM_WEIGHTS), so that they train alike.
+        weights: the same function of a constant weight (CONSTANT_WEIGHTS), or of any weights, so that they train alike
+            (RANDOM_WEIGHTS).
 
     Returns:
         first: int64 (distinct,), the position of each distinct network's first occurrence, ascending.

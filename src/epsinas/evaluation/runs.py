@@ -30,6 +30,7 @@ class Evaluated(NamedTuple):
         performance: the performance table of its search space.
         split: of the performances, `valid` or `test`.
         epochs: of the training behind them.
+        origin: where the scores come from.
     """
 
     metric: Metric
@@ -37,6 +38,7 @@ class Evaluated(NamedTuple):
     performance: pd.DataFrame
     split: str
     epochs: int
+    origin: str = "computed"
 
     def rankings(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Return every ranking of networks, of a draw and a setting, with what identifies it in a table."""
@@ -45,7 +47,8 @@ class Evaluated(NamedTuple):
 
     def _identity(self, values: Sequence[Any]) -> dict[str, Any]:
         *columns, setting = values
-        return dict(zip(_IDENTITY, columns, strict=False)) | self.metric.columns(setting)
+        named = dict(zip(_IDENTITY, columns, strict=False))
+        return named | {"origin": self.origin} | self.metric.columns(setting)
 
     def reached(self, ranking: pd.DataFrame) -> pd.Series:
         """Return the performance of each network of a ranking, named after the measure."""
@@ -76,6 +79,38 @@ def evaluate_table(run: Evaluated) -> pd.DataFrame:
         }
         rows.append(identity | asdict(found) | facts)
     return pd.DataFrame(rows)
+
+
+def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
+    """Correlate every ranking of the first draw among the networks that all of them cover, for each data set.
+
+    Returns:
+        For each what identifies it, `common`, the number of these networks, `spearman_common` and `kendall_common`.
+    """
+    firsts: dict[str, list[tuple[dict[str, Any], pd.DataFrame]]] = {}
+    for run in runs:
+        first = run._replace(scores=run.scores[run.scores["draw"] == run.scores["draw"].min()])
+        for identity, ranking in first.rankings():
+            pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": run.reached(ranking).to_numpy()})
+            if run.reached(ranking).name != "accuracy":
+                pair["reached"] *= -1
+            pair.index = pd.Index(ranking["index"])
+            firsts.setdefault(identity["dataset"], []).append((identity, pair.dropna()))
+    rows = []
+    for rankings in firsts.values():
+        shared = set.intersection(*(set(pair.index) for _, pair in rankings if len(pair)))
+        for identity, pair in rankings:
+            among = pair[pair.index.isin(shared)]
+            found = evaluate(among["score"], among["reached"]) if len(among) > 1 else None
+            rows.append(
+                identity
+                | {
+                    "common": len(among),
+                    "spearman_common": found.spearman_global if found else np.nan,
+                    "kendall_common": found.kendall_global if found else np.nan,
+                }
+            )
+    return rows
 
 
 def evaluate_draws(

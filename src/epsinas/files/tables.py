@@ -200,6 +200,46 @@ def write_scores(frame: pd.DataFrame, path: str | Path) -> None:
     write_table(frame, path, SCORES)
 
 
+def read_own_scores(path: str | Path, networks: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
+    """Read scores of one's own from a CSV with the columns `architecture` and `score`, and `dataset` where they differ.
+
+    Args:
+        path: of the file.
+        networks: `index` and `architecture` of those that there are.
+        datasets: whose names may occur.
+
+    Returns:
+        `index` int32, `dataset` text, empty where the file has none, and `score` float64, NaN for none.
+
+    Raises:
+        InputError: a column is missing, a score is no number, an architecture or data set is unknown or comes twice.
+    """
+    path = existing(path)
+    try:
+        table = pd.read_csv(path, dtype={"architecture": str, "dataset": str})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable CSV file: {one_line(error)}") from error
+    for name in ("architecture", "score"):
+        if name not in table:
+            raise InputError(f"{path}: column {name} is missing; found {_listed(list(table))}")
+    score = pd.to_numeric(table["score"], errors="coerce")
+    known = networks.set_index("architecture")["index"]
+    dataset = table["dataset"].fillna("") if "dataset" in table else pd.Series("", index=table.index)
+    architecture = table["architecture"].fillna("").str.strip()
+    unknown = [
+        ("score", score.isna() & table["score"].notna(), table["score"], "a number"),
+        ("architecture", ~architecture.isin(known.index), table["architecture"], "one of the benchmark's networks"),
+        ("dataset", ~dataset.isin(["", *datasets]), dataset, " or ".join(datasets)),
+        ("architecture", pd.concat([architecture, dataset], axis=1).duplicated(), architecture, "each once"),
+    ]
+    for name, wrong, values, expected in unknown:
+        if wrong.any():
+            row = int(np.argmax(wrong.to_numpy()))
+            raise InputError(f"{path}: column {name}: row {row}: found {values.iloc[row]}, expected {expected}")
+    index = known[~known.index.duplicated()].reindex(architecture).to_numpy(np.int32)
+    return pd.DataFrame({"index": index, "dataset": dataset, "score": score.astype(np.float64)})
+
+
 def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, with full float64 digits and empty fields for missing values."""
     with atomic(path) as temporary:

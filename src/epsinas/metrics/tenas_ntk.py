@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 IMAGES = 32
-"""Images of the batch that are seen. The released search takes 72 for NAS-Bench-201, and 14 or 24 elsewhere; as there is
-a backward pass of all images for each of them, 64 take four times as long."""
+"""Images of the batch that are seen. The released search takes 72 for NAS-Bench-201 and 14 or 24 elsewhere. There is a
+backward pass of all images for each of them, so that 64 take four times as long."""
 
 CHANNELS = 3
 """Of the first stage, which has one cell as the others do, as in the released search."""

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from epsinas.paper.cells import LedgerCell, identity_of, published_precision, six_cells
-from epsinas.paper.ranking import ranking_tables, request_of
+from epsinas.paper.ranking import comparing_request, comparing_tables
 from epsinas.study.page import Page
-from epsinas.study.plan import Plan
 
 
 def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
@@ -20,8 +19,8 @@ PAGE = Page(
     name="table1",
     title="Rank correlation with accuracy, NAS-Bench-201",
     number=1,
-    request=lambda plan: request_of(plan, "nas-bench-201", Plan.whole_runs),
-    table=ranking_tables,
+    request=lambda plan: comparing_request(plan, "nas-bench-201"),
+    table=comparing_tables,
     with_draws=True,
     cells=_cells,
 )

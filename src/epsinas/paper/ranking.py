@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from epsinas.evaluation.runs import evaluate_draws
+from epsinas.evaluation.runs import common_rows, evaluate_draws
+from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
-from epsinas.study.plan import Plan, Run
+from epsinas.study.plan import TOGETHER, Plan, Run
 from epsinas.study.results import Results
 
 PAPER_SPACES = ("nas-bench-201", "nas-bench-101", "nas-bench-nlp")
@@ -32,14 +33,47 @@ def request_of(plan: Plan, home: str, runs: Callable[[Plan, str], Sequence[Run]]
     return Request(runs=found, data=data) if found else None
 
 
+def comparing_request(plan: Plan, home: str) -> Request | None:
+    """Return the request of the runs over all networks and of what their metrics are compared with."""
+    found = request_of(plan, home, Plan.whole_runs)
+    if found is not None:
+        for name in shown_spaces(plan, home):
+            found |= comparison_request(plan, name)
+    return found
+
+
 def ranking_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Evaluate the runs of a page: a row for each, and every draw by itself (see `evaluate_draws`)."""
     rng, tables = results.rng(), []
     for name in results.request.spaces:
-        runs = [results.evaluated(run) for run in results.runs if run.space == name]
+        runs = [results.evaluated(run) for run in results.runs if run.space == name and run.metric != TOGETHER]
         tables.append(evaluate_draws(runs, results.section(name)["resamples"], rng))
     table, draws = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     return table, draws
+
+
+def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Do as `ranking_tables`, and evaluate the metrics that the study's own are compared with.
+
+    Returns:
+        Both tables; the first has, beside every ranking of the study's first precision, `common`, the number of
+        networks that all rankings of its search space and data set cover, and `spearman_common` and `kendall_common`
+        among these.
+    """
+    table, draws = ranking_tables(results)
+    tables, common = [table], []
+    for name in results.request.spaces:
+        section = results.section(name)
+        others = compared(results, name)
+        if others:
+            tables.append(evaluate_draws(others)[0])
+        first = section["precisions"][0]
+        own = [results.evaluated(run) for run in results.runs if run.space == name and run.metric != TOGETHER]
+        common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others)
+    table = pd.concat(tables, ignore_index=True)
+    found = pd.DataFrame(common)
+    shared = [column for column in found if column not in ("common", "spearman_common", "kendall_common")]
+    return table.merge(found, on=shared, how="left", validate="many_to_one"), draws
 
 
 def ablated_datasets(plan: Plan, space: str, options: Any) -> list[str]:

@@ -1,6 +1,6 @@
 """Tables of networks: what they are, which of them a job takes, and the scores of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,12 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
         shapes: by data set, the shape of its inputs, for the operations; see `epsinas.engines.base.Family`.
 
     Returns:
-        `index`, `architecture`, `representative` (the index of the first network with the same graph, which
-        has the same score under constant weights), `trained_as` (that of the network that stands for all that train
-        alike: the one whose cell comes first, and so has nothing that leads nowhere), `parameters`, `layers`, for images `convolutions`, and for each
-        data set the operations for one image or token: `flops_{dataset}`, of which a multiplication and an addition
-        are two, and `macs_{dataset}`, in which they are one, as the benchmarks count; sorted by index.
+        `index`, `architecture`, `representative` (the index of the first network with the same graph, which has the
+        same score under constant weights), `trained_as` (that of the network that stands for all that train alike: the
+        one whose cell comes first, and so has nothing that leads nowhere), `parameters`, `layers`, for images
+        `convolutions`, and for each data set the operations for one image or token: `flops_{dataset}`, of which a
+        multiplication and an addition are two, and `macs_{dataset}`, in which they are one, as the benchmarks count;
+        sorted by index.
 
     Raises:
         InputError: an architecture is malformed.
@@ -52,14 +53,15 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
 
 
 def _trained_as(space: Space, table: pd.DataFrame) -> np.ndarray:
-    _, members = distinct(space, table["architecture"].tolist(), RANDOM_WEIGHTS)
-    stands = np.empty(members.max(initial=-1) + 1, table["index"].dtype)
-    for member, alike in table.groupby(members)[["index", "architecture"]]:
-        chosen = (
-            0 if len(alike) == 1 else min(range(len(alike)), key=lambda at: space.parse(alike["architecture"].iat[at]))
-        )
-        stands[member] = alike["index"].iat[chosen]
-    return stands[members]
+    """Return for each network the index of the one that stands for all that train alike."""
+    architectures = table["architecture"].tolist()
+    chosen, members = distinct(space, architectures, RANDOM_WEIGHTS)
+    parse: Callable[[str], Any] = space.parse
+    for position, member in enumerate(members.tolist()):
+        other = chosen[member]
+        if position != other and parse(architectures[position]) < parse(architectures[other]):
+            chosen[member] = position
+    return table["index"].to_numpy()[chosen[members]]
 
 
 def _counts(space: Space, architectures: pd.Series, shape: Any) -> pd.DataFrame:
@@ -109,7 +111,7 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
     wanted = ordered(networks, run, seed)
     if kind == "by":
         wanted = wanted.iloc[(int(number) - 1) * int(total) : int(number) * int(total)]
-    scored = wanted[_SCORED_AS[metric.tells_apart_by]].unique()
+    scored = scored_as(wanted, metric).unique()
     if kind == "of":
         scored = scored[int(number) - 1 :: int(total)]
     return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)
@@ -136,16 +138,21 @@ def gather(
         InputError: a network is not among the scores.
     """
     wanted = ordered(networks, run, seed)
-    scored_as = wanted[_SCORED_AS[metric.tells_apart_by]].to_numpy()
+    stands = scored_as(wanted, metric).to_numpy()
     scores = scores[scores["draw"] < run.draws].drop_duplicates(["index", "metric", "setting", "draw"])
-    missing = set(scored_as) - set(scores["index"])
+    missing = set(stands) - set(scores["index"])
     if missing:
         raise InputError(f"scores: network {min(missing)} and {len(missing) - 1} others are missing from the chunks")
-    places = pd.DataFrame({"own": wanted["index"].to_numpy(), "index": scored_as, "_place": np.arange(len(wanted))})
+    places = pd.DataFrame({"own": wanted["index"].to_numpy(), "index": stands, "_place": np.arange(len(wanted))})
     gathered = places.merge(scores, on="index").sort_values(["_place", "draw"], kind="stable", ignore_index=True)
     seconds = gathered["seconds"].where(gathered["own"] == gathered["index"], 0.0)
     gathered = gathered.assign(index=gathered["own"], seconds=seconds, **run.columns, stand_in=stand_in)
     return gathered.drop(columns=["own", "_place"])
+
+
+def scored_as(networks: pd.DataFrame, metric: Metric) -> pd.Series:
+    """Return for each network the index of the one whose score by a metric it has."""
+    return networks[_SCORED_AS[metric.tells_apart_by]]
 
 
 def first_draw(scores: pd.DataFrame) -> pd.Series:

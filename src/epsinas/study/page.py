@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,12 +27,23 @@ class Request:
         networks: search spaces, whose networks' description.
         data: retrieved files, such as `nas-bench-201.performance.parquet`.
         weights: (space, data set) for which weights are chosen.
+        files: of one's own, by path.
     """
 
     runs: tuple[Run, ...] = ()
     networks: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     weights: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+
+    def __or__(self, other: Request) -> Request:
+        """Return the request of everything that either requests, each once."""
+        return Request(
+            **{
+                field.name: tuple(dict.fromkeys(getattr(self, field.name) + getattr(other, field.name)))
+                for field in fields(self)
+            }
+        )
 
     @property
     def spaces(self) -> tuple[str, ...]:

@@ -178,6 +178,7 @@ class Plan:
             *(self.networks(space) for space in request.networks),
             *(self.data(name) for name in request.data),
             *(self.weights(*choice) for choice in request.weights),
+            *request.files,
         ]
 
     def figure_input(self, page: Page) -> list[str]:

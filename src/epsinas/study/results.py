@@ -10,6 +10,8 @@ import pandas as pd
 from epsinas.evaluation.runs import Evaluated
 from epsinas.files.tables import (
     read_architectures,
+    read_computed_scores,
+    read_own_scores,
     read_performance,
     read_published_scores,
     read_scores,
@@ -87,6 +89,21 @@ class Results:
     def published_scores(self, space: str) -> pd.DataFrame:
         """Return the scores that others published for their metrics."""
         return read_published_scores(self.plan.data(f"{space}.published-scores.parquet"))
+
+    def computed_scores(self, space: str) -> pd.DataFrame:
+        """Return the scores that the package has of what takes seconds a network."""
+        return read_computed_scores(self.plan.data(f"{space}.computed-scores.parquet"))
+
+    def imported_scores(self, space: str) -> dict[str, pd.DataFrame]:
+        """Return scores from elsewhere, by source: `index`, `metric`, `dataset` (empty: of all of them) and `score`."""
+        options, found = self.section(space)["comparison"], {}
+        if options["published"]:
+            found["published"] = self.published_scores(space)
+        own = [
+            read_own_scores(path, self.networks(space), self.section(space).datasets).assign(metric=name)
+            for name, path in options["scores"].items()
+        ]
+        return found | ({"own": pd.concat(own, ignore_index=True)} if own else {})
 
     def chosen_weights(self, space: str, dataset: str) -> pd.DataFrame:
         """Return all windows of weights that were tried for a data set; see `epsinas.weights.choose_weights`."""

@@ -11,7 +11,7 @@ from epsinas.spaces import ImageSpace
 
 
 class _Thing:
-    """A map, or several side by side, by how it is made; a sum's inputs are in any order, those of `concat` in theirs."""
+    """A map, or several side by side, by how it is made; the inputs of a sum are in any order."""
 
     __slots__ = ("inputs", "operation", "terms")
 
@@ -21,7 +21,7 @@ class _Thing:
 
 
 class _Names:
-    """Operations on things; without inputs a sum is zero. Only what has no weights is the same where it is made twice."""
+    """Operations on things. A sum without inputs is zero; what has no weights is one thing where it is made twice."""
 
     def __init__(self) -> None:
         self._known: dict[tuple, _Thing] = {}

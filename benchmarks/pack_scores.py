@@ -1,0 +1,66 @@
+"""Make the computed scores inside the package from the folder of a study such as workflow/studies/metrics.yaml.
+
+Takes every finished part, also of a run that is not at its end, so that what a long run has done is kept: run the study,
+interrupt it as often as you like, and pack what there is. Scores are kept as float32, one row for each network that stands
+for those that train alike and one column for each data set, metric and setting, in
+`src/epsinas/data/{space}.computed-scores.parquet`; `benchmarks.yaml` beside it must name the columns.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from epsinas import InputError
+from epsinas.files.tables import read_scores
+from epsinas.files.whole import atomic, sha256
+from epsinas.sources.packaged import computed_scores
+from epsinas.study.plan import TOGETHER
+
+DATA = Path(__file__).resolve().parents[1] / "src" / "epsinas" / "data"
+
+
+def finished(study: Path, space: str) -> pd.DataFrame:
+    """Return the scores of all finished parts of a study's folder of results, with the data set."""
+    parts = sorted((study / "scores" / space).glob(f"*/*/{TOGETHER}-*/*.parquet"))
+    if not parts:
+        raise InputError(f"{study}: found no finished part of {space}")
+    tables = [read_scores(path).assign(dataset=path.parents[2].name) for path in parts]
+    return pd.concat(tables, ignore_index=True)
+
+
+def packed(scores: pd.DataFrame, space: str) -> pd.DataFrame:
+    """Return the table that is kept, of what the package has already and of new scores."""
+    described = yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"][space]["computed-scores"]
+    columns = {(facts["dataset"], facts["metric"], facts.get("setting", "")): name for name, facts in described.items()}
+    kept = [scores[scores["draw"] == 0]]
+    if (DATA / f"{space}.computed-scores.parquet").exists():
+        kept.insert(0, computed_scores(space))
+    rows = pd.concat(kept).drop_duplicates(["index", "dataset", "metric", "setting"], keep="last")
+    rows = rows.assign(column=[columns.get(key) for key in zip(rows["dataset"], rows["metric"], rows["setting"], strict=True)])
+    if rows["column"].isna().any():
+        missing = rows[rows["column"].isna()].iloc[0]
+        raise InputError(f"found {missing['dataset']}, {missing['metric']}, which benchmarks.yaml does not describe")
+    table = rows.pivot(index="index", columns="column", values="score")[list(columns.values())]
+    return table.astype(np.float32).sort_index().reset_index()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="folder of a study's results, such as results/metrics")
+    parser.add_argument("space", help="search space, such as nas-bench-201")
+    arguments = parser.parse_args()
+    table = packed(finished(arguments.results, arguments.space), arguments.space)
+    path = DATA / f"{arguments.space}.computed-scores.parquet"
+    with atomic(path) as temporary:
+        kept = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        pq.write_table(kept, temporary, compression="zstd", compression_level=19, use_byte_stream_split=True, use_dictionary=False)
+    print(f"{path.name}: {len(table)} networks, {path.stat().st_size} bytes, sha256 {sha256(path)}")
+
+
+if __name__ == "__main__":
+    main()

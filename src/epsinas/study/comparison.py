@@ -1,0 +1,149 @@
+"""Other metrics beside a study's own, whose scores it computes, takes from the package, counts or imports."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from epsinas.datasets.base import title as title_of
+from epsinas.errors import InputError
+from epsinas.evaluation.runs import Evaluated
+from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric
+from epsinas.metrics.subject import Conditions, Subject
+from epsinas.study.config import Section
+from epsinas.study.networks import scored_as
+from epsinas.study.page import Request
+from epsinas.study.plan import TOGETHER, Plan
+from epsinas.study.results import Results
+
+COMPUTED, SHIPPED, COUNTED, IMPORTED = "computed", "shipped", "counted", "imported"
+"""Where scores come from: this run, the package, the networks' description, and other people."""
+
+
+def comparison_request(plan: Plan, space: str) -> Request:
+    """Return the files that `compared` takes; nothing where the study compares no metrics of the space."""
+    options = plan.sections[space]["comparison"]
+    if not options:
+        return Request()
+    kinds = [kind for kind in ("computed", "published") if options[_KINDS[kind]]]
+    return Request(
+        runs=() if options["shipped"] else tuple(plan.comparison_runs(space)),
+        networks=(space,),
+        data=(f"{space}.performance.parquet", *(f"{space}.{kind}-scores.parquet" for kind in kinds)),
+        files=tuple(options["scores"].values()),
+    )
+
+
+_KINDS = {"computed": "shipped", "published": "published"}
+"""By kind of scores, the option that asks for them."""
+
+
+_NO_INPUTS = {"inputs": "", "batch_size": 0, "stand_in": ""}
+
+
+def compared(results: Results, space: str) -> list[Evaluated]:
+    """Return the scores of the metrics of a space's comparison, one metric and data set at a time.
+
+    Scores by networks with random weights are on the data sets that have them; where a study or the package has them on
+    others only, those on the first of these stand in, and say so.
+    """
+    section = results.section(space)
+    if not section["comparison"]:
+        return []
+    found = []
+    for dataset in section.datasets:
+        for metric, scores, columns in _scores_on(results, space, dataset):
+            facts = {"space": space, "dataset": dataset, "precision": "single"} | _NO_INPUTS | columns
+            origin = facts.pop("origin")
+            table = scores.assign(metric=metric.name, error=np.nan, **facts)
+            rows = section["performance"]
+            found.append(Evaluated(metric, table, results.performance(space), **rows, origin=origin))
+    return found
+
+
+def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
+    """Yield metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
+    section = results.section(space)
+    networks = results.networks(space)
+    for metric, scores, columns in _by_random_weights(results, space, dataset):
+        yield metric, scores, columns
+    for name in section["comparison"]["metrics"]:
+        metric = find_metric(name)
+        if metric.cost == "nothing":
+            yield metric, _rows(networks["index"], _counted(section, networks, metric, dataset)), {"origin": COUNTED}
+    for source, imported in results.imported_scores(space).items():
+        own = imported[imported["dataset"].isin([dataset, ""])]
+        for name, rows in own.groupby("metric", sort=False):
+            scores = rows.set_index("index")["score"].reindex(networks["index"]).to_numpy()
+            yield _imported(str(name), source), _rows(networks["index"], scores), {"origin": IMPORTED}
+
+
+def _by_random_weights(
+    results: Results, space: str, dataset: str
+) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
+    section = results.section(space)
+    networks, options = results.networks(space), section["comparison"]
+    if options["shipped"]:
+        table = results.computed_scores(space)
+        known = table["dataset"].unique()
+        source = dataset if dataset in known else known[0]
+        table = table[table["dataset"] == source].assign(draw=0, reason="")
+        facts = {"inputs": options["inputs"] or section.inputs, "origin": SHIPPED}
+    else:
+        runs = {run.dataset: run for run in results.runs if run.space == space and run.metric == TOGETHER}
+        if not runs:
+            return
+        source = dataset if dataset in runs else next(iter(runs))
+        table = results.scores(runs[source])
+        facts = {"inputs": runs[source].inputs, "origin": COMPUTED}
+    stand_in = section.family.stand_in(section.options, source, facts["inputs"])
+    if source != dataset:
+        stand_in = f"{stand_in or 'images'} of {title_of(source)}'s networks"
+    columns = facts | {"batch_size": options["batch_size"], "stand_in": stand_in}
+    for metric, settings in section.together:
+        own = table[(table["metric"] == metric.name) & table["setting"].isin(settings)]
+        scores = [
+            _rows(networks["index"], *_spread(rows, scored_as(networks, metric)), setting=str(setting), draw=int(str(draw)))
+            for (setting, draw), rows in own.groupby(["setting", "draw"], sort=False)
+        ]
+        if scores:
+            yield metric, pd.concat(scores, ignore_index=True), columns
+
+
+def _spread(rows: pd.DataFrame, stands: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score and the reason of every network, those of the one that was scored in its place."""
+    by_index = rows.set_index("index")[["score", "reason"]].reindex(stands)
+    return by_index["score"].to_numpy(), by_index["reason"].fillna("").to_numpy()
+
+
+def _rows(index: pd.Series, scores: np.ndarray, reasons: Any = "", setting: str = "", draw: int = 0) -> pd.DataFrame:
+    scores = np.where(np.isfinite(scores), scores, np.nan)
+    facts = {"setting": setting, "draw": draw, "score": scores, "reason": reasons, "seconds": 0.0}
+    return pd.DataFrame({"index": index.to_numpy(), **facts})
+
+
+def _counted(section: Section, networks: pd.DataFrame, metric: Metric, dataset: str) -> np.ndarray:
+    """Return what the networks' description counts, or what the metric gives without any inputs."""
+    for column in (metric.name, f"{metric.name}_{dataset}"):
+        if column in networks:
+            return networks[column].to_numpy(np.float64)
+    conditions = Conditions(section.space(), None)
+    pairs = zip(networks["index"], networks["architecture"], strict=True)
+    return np.array([metric.score(Subject(conditions, text, index), "").score for index, text in pairs])
+
+
+def _imported(name: str, source: str) -> Metric:
+    """Return what is known of a metric whose scores were computed elsewhere: its sign is that of ours of the name."""
+
+    def score(subject: Subject, setting: str) -> Scored:
+        raise InputError(f"metric {name}@{source}: found scores from elsewhere, which cannot be computed here")
+
+    own = ALIASES.get(name, name)
+    if own not in METRICS:
+        return Metric(f"{name}@{source}", f"{name} ({source})", source, score)
+    title = f"{METRICS[own].title} ({source})"
+    return dataclasses.replace(METRICS[own], name=f"{name}@{source}", title=title, score=score, columns=lambda one: {})
