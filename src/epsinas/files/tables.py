@@ -82,6 +82,7 @@ COMPUTED_SCORES = TableSchema(
     (
         _INDEX,
         _DATASET,
+        Column("inputs", pa.string()),
         Column("metric", pa.string()),
         Column("setting", pa.string()),
         Column("score", pa.float64(), null=True),
@@ -174,7 +175,7 @@ def read_computed_scores(path: str | Path) -> pd.DataFrame:
     """Read `{space}.computed-scores.parquet`, the scores that this project computed for all networks once.
 
     Columns: `index` int32, of networks that stand for those that train alike, `dataset` whose images' shape and number
-    of classes the networks had, `metric` and `setting` text, `score` float64, null for none.
+    of classes the networks had, `inputs`, what they saw, `metric` and `setting` text, `score` float64, null for none.
     """
     return read_table(path, COMPUTED_SCORES)
 
@@ -221,7 +222,7 @@ def read_own_scores(path: str | Path, networks: pd.DataFrame, datasets: Sequence
         raise InputError(f"{path}: not a readable CSV file: {one_line(error)}") from error
     for name in ("architecture", "score"):
         if name not in table:
-            raise InputError(f"{path}: column {name} is missing; found {_listed(list(table))}")
+            raise InputError(f"{path}: column {name} is missing; found {_listed([str(column) for column in table])}")
     score = pd.to_numeric(table["score"], errors="coerce")
     known = networks.set_index("architecture")["index"]
     dataset = table["dataset"].fillna("") if "dataset" in table else pd.Series("", index=table.index)

@@ -52,7 +52,7 @@ def _score(subject: Subject) -> float:
 
 METRIC = Metric(
     name="tenas_ntk",
-    title="TE-NAS, condition of the tangent kernel",
+    title="TE-NAS, tangent kernel",
     reference="Chen et al. (2021), arXiv 2102.11535, Section 3.1.1",
     score=of_connected(_score),
     sign=-1,

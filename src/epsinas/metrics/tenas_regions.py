@@ -59,7 +59,7 @@ def _score(subject: Subject) -> float:
 
 METRIC = Metric(
     name="tenas_regions",
-    title="linear regions (TE-NAS)",
+    title="TE-NAS, linear regions",
     reference="Chen et al. (2021), arXiv 2102.11535, Section 3.1.2",
     score=of_connected(_score),
     needs=(RANDOM_WEIGHTS,),

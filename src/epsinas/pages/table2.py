@@ -7,18 +7,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epsinas.errors import InputError
 from epsinas.evaluation.budgets import budgeted_evolution, budgeted_random_search, budgeted_reinforce
 from epsinas.evaluation.intervals import repeated_mean_interval
 from epsinas.evaluation.performance import guiding_accuracy, performances
+from epsinas.evaluation.runs import Evaluated
 from epsinas.evaluation.selection import select, select_optimal, select_random
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.paper.cells import LedgerCell, Row, stand_in_of
+from epsinas.paper.cells import LedgerCell, Row, most_covering, printed_name, stand_in_of
 from epsinas.paper.published import read_published
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
+from epsinas.study.comparison import (
+    COMPUTED,
+    IMPORTED,
+    by_metric,
+    compared,
+    comparison_request,
+    costs,
+    first_signed,
+)
 from epsinas.study.page import Page, Request
-from epsinas.study.plan import Plan
+from epsinas.study.plan import TOGETHER, Plan
 from epsinas.study.results import Results
 
 Columns = Mapping[str, pd.Series | None]
@@ -50,13 +59,6 @@ _OPTION = {
             "uniqueItems": True,
             "items": {"type": "integer", "minimum": 1},
             "default": [1000, 100],
-        },
-        "published_scores": {
-            "description": "Metrics whose scores are taken from nas-bench-201.published-scores.parquet.",
-            "type": "array",
-            "uniqueItems": True,
-            "items": {"type": "string"},
-            "default": [],
         },
         "trained": {
             "description": (
@@ -168,12 +170,38 @@ def computed_row(
     }
 
 
-def published_row(
-    metric: str, scores: Mapping[str, pd.Series], columns: Columns, pool_size: int, runs: int, seed: int
+def compared_row(
+    others: Sequence[Evaluated],
+    scores: Mapping[str, pd.Series],
+    columns: Columns,
+    milliseconds: Mapping[str, float],
+    pool_size: int,
+    runs: int,
+    seed: int,
 ) -> dict[str, Any]:
-    """Row of a metric by the scores that others published for it; see `score_row`."""
-    row = score_row(metric, scores, columns, pool_size, runs, seed)
-    return row | {"note": f"scores as others published them; {row['note']}"}
+    """Row of a metric that the study's own are compared with; see `score_row`.
+
+    Args:
+        others: the metric on each data set.
+        scores: as in `score_row`.
+        columns: as in `score_row`.
+        milliseconds: by metric, what a network took where some were scored.
+        pool_size: as in `score_row`.
+        runs: as in `score_row`.
+        seed: as in `score_row`.
+    """
+    first = others[0]
+    row = score_row(first.metric.name, scores, columns, pool_size, runs, seed)
+    note = f"scores as others published them; {row['note']}" if first.origin == IMPORTED else row["note"]
+    row |= {"note": note, "scores": first.origin, "stand_in": first.scores["stand_in"].iloc[0]}
+    if first.metric.name not in milliseconds:
+        return row
+    each = milliseconds[first.metric.name]
+    return row | {
+        "cost_hours": each / 1000 * pool_size / 3600,
+        "cost_measured": True,
+        "cost_origin": f"measured: {each:.3g} ms a network on one core, but for passes that another metric had made",
+    }
 
 
 def trained_rows(
@@ -271,7 +299,7 @@ def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.Dat
     order = [TRAINED_BLOCK, "Baselines", "Trainless (N=", "Trainless (all"]
     names = ["block", "method", "runs", "cost_hours", "cost_origin"]
     names += [f"{column}_{part}" for column in columns for part in ("mean", "sd")]
-    names += ["origin", "missing", "note", "cost_measured", "stand_in"]
+    names += ["origin", "scores", "missing", "note", "cost_measured", "stand_in"]
     datasets = dict.fromkeys(column.rpartition("_")[0] for column in columns)
     names += [f"{dataset}_{count}" for dataset in datasets for count in ("scored", "networks")]
     table = pd.DataFrame(rows).reindex(columns=names)
@@ -282,23 +310,6 @@ def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.Dat
     return table.drop(columns=["_rank", "_size"]).astype(
         {name: "Int64" for name in table if name == "runs" or str(name).endswith(("_scored", "_networks"))}
     )
-
-
-def scores_by_dataset(scores: pd.DataFrame, metric: str, networks: pd.Index) -> dict[str, pd.Series]:
-    """Return by dataset the scores that others published for a metric, NaN where a network has none.
-
-    Raises:
-        InputError: the table has no such metric.
-    """
-    rows = scores[scores["metric"] == metric]
-    if rows.empty:
-        raise InputError(
-            f"published scores: found no metric {metric}, the table has {', '.join(scores['metric'].unique())}"
-        )
-    return {
-        str(dataset): own.set_index("index")["score"].reindex(networks)
-        for dataset, own in rows.groupby("dataset", observed=True)
-    }
 
 
 def _known(columns: Columns) -> dict[str, NDArray[np.float64]]:
@@ -312,12 +323,13 @@ def _request(plan: Plan) -> Request | None:
     selection = section["selection"]
     kinds = ["performance"]
     kinds += ["training-cost"] if "trained" in selection else []
-    kinds += ["published-scores"] if selection["published_scores"] else []
-    return Request(
-        runs=tuple(plan.main_runs(SPACE)),
+    runs = (*plan.main_runs(SPACE), *plan.comparison_runs(SPACE))
+    own = Request(
+        runs=runs,
         networks=(SPACE,),
         data=tuple(f"{SPACE}.{kind}.parquet" for kind in kinds),
     )
+    return own | comparison_request(plan, SPACE)
 
 
 def _table(results: Results) -> pd.DataFrame:
@@ -328,20 +340,25 @@ def _table(results: Results) -> pd.DataFrame:
     columns = performances(performance, section.datasets, ["valid", "test"], epochs, networks.index)
     half = performances(performance, [HALF], ["test"], epochs, networks.index)
     columns |= {name: values for name, values in half.items() if values is not None}
-    published = results.published_scores(SPACE) if selection["published_scores"] else pd.DataFrame()
-    others = {metric: scores_by_dataset(published, metric, networks.index) for metric in selection["published_scores"]}
+    others = by_metric(compared(results, SPACE))
+    measured = [costs(results.scores(run)) for run in results.runs if run.metric == TOGETHER]
+    milliseconds = dict(zip(measured[0]["metric"], measured[0]["milliseconds"], strict=True)) if measured else {}
     rows = []
     for size in selection["pool_sizes"]:
         pools = {"pool_size": size, "runs": selection["runs"], "seed": results.seed}
         rows += baseline_rows(columns, **pools)
-        for metric, scores in others.items():
-            rows.append(published_row(metric, _on_half(scores), columns, **pools))
+        for runs_of_one in others:
+            scores = {run.scores["dataset"].iloc[0]: first_signed(run, networks.index) for run in runs_of_one}
+            rows.append(compared_row(runs_of_one, _on_half(scores), columns, milliseconds, **pools))
         for name in section.metrics:
             runs = [run for run in results.runs if run.metric == name]
             own = {run.dataset: results.first_scores(run).reindex(networks.index) for run in runs}
             seconds = results.scores(runs[0])["seconds"].sum() / runs[0].draws
             stand_in = results.plan.stand_in(runs[0])
-            rows.append(computed_row(name, _on_half(own), columns, seconds, **pools) | {"stand_in": stand_in})
+            rows.append(
+                computed_row(name, _on_half(own), columns, seconds, **pools)
+                | {"stand_in": stand_in, "scores": COMPUTED}
+            )
     if "trained" in selection:
         trained = selection["trained"]
         validation, _ = guiding_accuracy(performance, trained["dataset"], trained["epochs"], networks.index)
@@ -367,8 +384,12 @@ def _on_half(scores: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
 
 def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
     measured = [name.removesuffix("_mean") for name in map(str, table) if name.endswith("_mean")]
-    for row in table.to_dict("records"):
-        identity = {"block": row["block"], "row": row["method"], "stand_in": stand_in_of(row)}
+    # Of published, shipped and computed scores of a metric, those of the most networks are set against the paper's.
+    scored = [str(name) for name in table if str(name).endswith("_scored")]
+    for row in most_covering(
+        table.to_dict("records"), "method", ["block"], lambda row: sum(row[one] for one in scored)
+    ):
+        identity = {"block": row["block"], "row": printed_name(row["method"]), "stand_in": stand_in_of(row)}
         if row["origin"] == "quoted":
             for column in ["cost_hours", *map(str.lower, measured)]:
                 yield identity | {"column": column, "verdict": "quoted", "note": "a result of other authors"}
@@ -378,7 +399,7 @@ def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
             yield identity | {"column": "cost_hours", "reproduced": row["cost_hours"], "note": note}
         for name in measured:
             yield identity | _accuracy_cell(row, name)
-        if row["method"] in GRADIENT_METRICS and f"{HALF}_test" in measured:
+        if printed_name(row["method"]) in GRADIENT_METRICS and f"{HALF}_test" in measured:
             cell = identity | _accuracy_cell(row, f"{HALF}_test")
             yield cell | {"column": "cifar10_valid", "note": f"{cell['note']}; {_PRINTED_ELSEWHERE}"}
 
@@ -393,7 +414,7 @@ def _accuracy_cell(row: Row, column: str) -> LedgerCell:
         if np.isfinite(row.get(f"{dataset}_scored", np.nan)):
             scored, networks = row[f"{dataset}_scored"], row[f"{dataset}_networks"]
             note += f"; {dataset}: {scored:.0f} of {networks:.0f} networks scored"
-        if (row["method"], column) in [(metric, "cifar10_test") for metric in GRADIENT_METRICS]:
+        if (printed_name(row["method"]), column) in [(metric, "cifar10_test") for metric in GRADIENT_METRICS]:
             note += f"; {_NOT_THIS_TEST}"
     low, high = repeated_mean_interval(mean, deviation, max(int(row["runs"]), 1))
     return {"column": column.lower(), "reproduced": mean, "note": note, "interval_low": low, "interval_high": high}

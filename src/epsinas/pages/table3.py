@@ -1,8 +1,10 @@
 """Table 3: how metrics rank the networks of NAS-Bench-101."""
 
-from epsinas.paper.cells import sampled_cells
+from epsinas.paper.cells import fullest_rows, printed_name, sampled_cells
 from epsinas.paper.ranking import comparing_request, comparing_tables
 from epsinas.study.page import Page
+
+_CELLS = sampled_cells(lambda row: printed_name(row["metric"]), 3)
 
 PAGE = Page(
     name="table3",
@@ -11,5 +13,5 @@ PAGE = Page(
     request=lambda plan: comparing_request(plan, "nas-bench-101"),
     table=comparing_tables,
     with_draws=True,
-    cells=sampled_cells(lambda row: row["metric"], 3),
+    cells=lambda table: _CELLS(fullest_rows(table)),
 )

@@ -1,8 +1,10 @@
 """Table 4: how metrics rank the recurrent networks of NAS-Bench-NLP."""
 
-from epsinas.paper.cells import SELECTED, sampled_cells
+from epsinas.paper.cells import SELECTED, fullest_rows, printed_name, sampled_cells
 from epsinas.paper.ranking import comparing_request, comparing_tables
 from epsinas.study.page import Page
+
+_CELLS = sampled_cells(lambda row: printed_name(row["metric"]), 4, SELECTED)
 
 PAGE = Page(
     name="table4",
@@ -11,5 +13,5 @@ PAGE = Page(
     request=lambda plan: comparing_request(plan, "nas-bench-nlp"),
     table=comparing_tables,
     with_draws=True,
-    cells=sampled_cells(lambda row: row["metric"], 4, SELECTED),
+    cells=lambda table: _CELLS(fullest_rows(table)),
 )

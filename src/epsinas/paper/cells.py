@@ -1,6 +1,6 @@
 """What the ledger compares: how pages turn the rows of their tables into cells of the paper's."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from epsinas.datasets.base import title
 from epsinas.evaluation.intervals import combined_interval, share_interval
 from epsinas.evaluation.ranking import RANGES, SIX
+from epsinas.metrics.base import ALIASES
 from epsinas.paper.published import read_published
 
 Row = Mapping[Hashable, Any]
@@ -43,6 +44,40 @@ def stand_in_of(row: Row) -> str:
     """Return what stands in the place of the paper's inputs in a table's row; empty where nothing does."""
     found = row.get("stand_in", "")
     return found if isinstance(found, str) else ""
+
+
+def printed_name(metric: str) -> str:
+    """Return how the paper calls a metric, wherever its scores come from.
+
+    Example:
+        >>> printed_name("nwot@published"), printed_name("epsilon")
+        ('naswot', 'epsilon')
+    """
+    name = metric.partition("@")[0]
+    return ALIASES.get(name, name)
+
+
+def most_covering(rows: Sequence[Row], name: str, within: Sequence[str], size: Callable[[Row], float]) -> list[Row]:
+    """Return one row for each printed name and group: of several sources of scores, the one with the most networks.
+
+    Args:
+        rows: of a table.
+        name: the column with the metric.
+        within: columns that tell groups apart.
+        size: how many networks a row is over; NaN and missing values count as none.
+    """
+    chosen: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = (printed_name(row[name]), *(row[column] for column in within))
+        if key not in chosen or np.nan_to_num(size(row)) > np.nan_to_num(size(chosen[key])):
+            chosen[key] = row
+    return list(chosen.values())
+
+
+def fullest_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, of a table that ranks metrics, the published precision and of each metric the source of most networks."""
+    rows = published_precision(table).to_dict("records")
+    return pd.DataFrame(most_covering(rows, "metric", ["space", "dataset"], lambda row: row["archs"]))
 
 
 def identity_of(row: Row, name: str) -> LedgerCell:

@@ -94,6 +94,101 @@ def _scatter_panel(axis: Axes, panel: pd.DataFrame, limits: tuple[float | None, 
     )
 
 
+def draw_percentiles(rows: Mapping[str, Mapping[str, pd.DataFrame]], label: str) -> Figure:
+    """Draw where networks come in the order of each metric, against performance (Figure 6).
+
+    Args:
+        rows: by the title of a metric, by that of a data set, tables with the columns `performance`, `score`, the
+            percentage of networks that have no higher score, and `parameters`.
+        label: what the performance is.
+
+    Returns:
+        A group of panels side by side for each metric, with one for each data set, three groups in a row; in brackets
+        the number of networks with a score. A dot is a network, its colour log10 of its parameters, darker for more.
+        The 5 % worst networks are left of the axis.
+    """
+    datasets = list(dict.fromkeys(name for panels in rows.values() for name in panels))
+    tables = [table for panels in rows.values() for table in panels.values() if len(table)]
+    sizes = np.log10(pd.concat([table["parameters"] for table in tables]))
+    across = min(len(rows), 3)
+    down = -(-len(rows) // across)
+    with matplotlib.rc_context(_STYLE):
+        # Laid out by hand: finding a layout for so many panels takes half a minute.
+        height = 0.95 * down + 0.7
+        figure = Figure(figsize=(7.0, height))
+        room = {"left": 0.07, "right": 0.99, "top": 1 - 0.35 / height, "bottom": 0.5 / height}
+        groups = figure.add_gridspec(down, across, **room, wspace=0.14, hspace=0.75)
+        limits = {}
+        for name in datasets:
+            reached = pd.concat([panels[name]["performance"] for panels in rows.values() if name in panels])
+            limits[name] = reached.quantile([0.05, 1.0]).to_list()
+        for place, (metric, panels) in enumerate(rows.items()):
+            inner = groups[place].subgridspec(1, len(datasets), wspace=0.15)
+            for at, name in enumerate(datasets):
+                axis = figure.add_subplot(inner[at])
+                _scatter_panel(axis, panels[name], (sizes.min(), sizes.max())).set_sizes([1.5])
+                low, high = limits[name]
+                axis.set(xlim=(low, high + 0.03 * (high - low)), ylim=(0, 100), yticks=[0, 50, 100])
+                axis.xaxis.set_major_locator(MaxNLocator(2, integer=True))
+                axis.tick_params(labelsize=5.5, pad=1.5, length=2, labelleft=at == 0)
+                if at == (len(datasets) - 1) // 2:
+                    axis.annotate(
+                        f"{metric} ({len(panels[name]):,})",
+                        (0.5, 1.12 if place >= across else 1.34),
+                        xycoords="axes fraction",
+                        ha="center",
+                        fontsize=7,
+                    )
+                if place < across:
+                    axis.set_title(name, fontsize=6, pad=3)
+        figure.supxlabel(f"{label}; colour: log$_{{10}}$ parameters, darker for more", fontsize=7.5)
+        figure.supylabel("percentile of the score", fontsize=7.5)
+        return figure
+
+
+def draw_warm_ups(curves: pd.DataFrame, titles: Mapping[str, str], shown: Sequence[str]) -> Figure:
+    """Draw the best test accuracy so far of searches that begin with the best by each metric (Figure 5).
+
+    Args:
+        curves: columns `dataset`, `search` (`evolution` or `random`), `metric` (empty without a warm-up), `trained`,
+            `median`, `lower` and `upper`.
+        titles: of metrics.
+        shown: metrics that have colours of their own, the first of them with a band; others are grey.
+
+    Returns:
+        One column of panels for each data set: ageing evolution above, random search below, on one scale. A line is
+        the median over rounds against the networks trained so far, the band reaches from quartile to quartile. The scale
+        is that of the coloured lines after the first 3 % of the networks.
+    """
+    colours = dict(zip(shown, sns.color_palette("colorblind"), strict=False))
+    algorithms = {"evolution": "ageing evolution", "random": "random search"}
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _two_rows(curves["dataset"].nunique(), sharey="col")
+        for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
+            for axis, algorithm in zip(column, algorithms, strict=True):
+                found = dict(list(own[own["search"] == algorithm].groupby("metric", sort=False)))
+                others = [name for name in found if name and name not in colours]
+                for place, name in enumerate(others):
+                    label = "other metrics" if place == 0 else "_other"
+                    axis.plot("trained", "median", data=found[name], color="0.8", linewidth=0.6, label=label)
+                if "" in found:
+                    axis.plot("trained", "median", data=found[""], color="black", linestyle="--", label="no warm-up")
+                for place, name in enumerate(name for name in colours if name in found):
+                    style = {"color": colours[name], "linestyle": ("-", "-.", ":")[place % 3]}
+                    axis.plot("trained", "median", data=found[name], label=titles.get(name, name), **style)
+                    if place == 0:
+                        axis.fill_between("trained", "lower", "upper", data=found[name], color=colours[name], **_BAND)
+            late = own[(own["trained"] > 0.03 * own["trained"].max()) & own["metric"].isin(["", *shown])]
+            low, high = late["median"].min(), own["median"].max()
+            margin = 0.05 * (high - low) or 1.0
+            column[0].set(ylim=(low - margin, high + margin), title=title_of(str(dataset)))
+            column[1].set_xlabel("trained networks")
+        for axis, name in zip(axes[:, 0], algorithms.values(), strict=True):
+            axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
+        _legend(figure, axes)
+        return figure
+
+
 def draw_distributions(panels: Sequence[tuple[str, pd.Series]]) -> Figure:
     """Draw how scores are distributed, one panel for each title, with how many of the networks have one.
 

@@ -105,10 +105,10 @@ def _judged(cell: dict[str, Any], printed: Row) -> dict[str, Any]:
 def _without_cell(printed: Row, numbers: set[int | None]) -> dict[str, str]:
     """Say why a published number has no counterpart in the run."""
     number, row = int(printed["table"]), printed["row"]
-    if row == "grad_sign":
-        return {"verdict": "quoted", "note": "printed from the paper of grad_sign"}
-    if number in (1, 3, 4) and row != "epsilon":
-        return {"verdict": "not run", "note": "scores of other metrics are not part of this study yet"}
+    if number == 4 and row != "epsilon":
+        return {"verdict": "quoted", "note": "others' scores: the networks of the experiments have no head and no loss"}
+    if number in (1, 3) and row != "epsilon":
+        return {"verdict": "not run", "note": "the study does not compare this metric"}
     if number not in numbers:
         return {"verdict": "not run", "note": f"table {number} is not part of this run"}
     if printed["column"] == "cost_hours":

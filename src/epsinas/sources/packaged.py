@@ -140,8 +140,8 @@ def computed_scores(space: str) -> pd.DataFrame:
 
     Returns:
         `index` int32, of networks that stand for all that train alike, `dataset` whose images' shape and number of
-        classes the networks had, `metric`, `setting`, `score` float64 (float32 digits), `source`. A network that has no
-        score has no row.
+        classes the networks had, `inputs`, what they saw, `metric`, `setting`, `score` float64 (float32 digits),
+        `source`. A network that has no score has no row.
 
     Raises:
         InputError: the package has no scores of this space.
@@ -150,7 +150,7 @@ def computed_scores(space: str) -> pd.DataFrame:
         >>> "naswot" in set(computed_scores("nas-bench-201")["metric"])
         True
     """
-    rows = _rows(space, "computed-scores", ["dataset", "metric", "setting", "source"], "score")
+    rows = _rows(space, "computed-scores", ["dataset", "inputs", "metric", "setting", "source"], "score")
     return rows.assign(setting=rows["setting"].fillna(""))
 
 

@@ -57,12 +57,49 @@ def compared(results: Results, space: str) -> list[Evaluated]:
     found = []
     for dataset in section.datasets:
         for metric, scores, columns in _scores_on(results, space, dataset):
-            facts = {"space": space, "dataset": dataset, "precision": "single"} | _NO_INPUTS | columns
+            facts: dict[str, Any] = {"space": space, "dataset": dataset, "precision": "single"} | _NO_INPUTS | columns
             origin = facts.pop("origin")
             table = scores.assign(metric=metric.name, error=np.nan, **facts)
             rows = section["performance"]
             found.append(Evaluated(metric, table, results.performance(space), **rows, origin=origin))
     return found
+
+
+def by_metric(found: list[Evaluated]) -> list[list[Evaluated]]:
+    """Return what `compared` gives, the data sets of each metric side by side."""
+    groups: dict[str, list[Evaluated]] = {}
+    for one in found:
+        groups.setdefault(one.metric.name, []).append(one)
+    return list(groups.values())
+
+
+def first_signed(run: Evaluated, networks: pd.Index) -> pd.Series:
+    """Return the scores of the first ranking, (networks,) by index, turned so that a higher one predicts a better."""
+    first = run.rankings()[0][1]
+    return pd.Series(run.signed(first).to_numpy(), index=pd.Index(first["index"])).reindex(networks)
+
+
+def costs(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return what the metrics of a score table cost, of one core.
+
+    Returns:
+        `metric`, `networks` that were scored and not given the score of another, `batch_size`, and `milliseconds` for
+        each of them and each batch, all settings together. Metrics that share a pass are in the order in which they
+        were computed: the first of them bears it.
+    """
+    scored = scores[scores["seconds"] > 0]
+    rows = []
+    for metric, own in scored.groupby("metric", sort=False):
+        single = own.groupby(["index", "draw"])["seconds"].sum()
+        rows.append(
+            {
+                "metric": metric,
+                "networks": own["index"].nunique(),
+                "batch_size": own["batch_size"].iloc[0],
+                "milliseconds": 1e3 * single.mean(),
+            }
+        )
+    return pd.DataFrame(rows, columns=["metric", "networks", "batch_size", "milliseconds"])
 
 
 def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
@@ -78,8 +115,8 @@ def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Met
     for source, imported in results.imported_scores(space).items():
         own = imported[imported["dataset"].isin([dataset, ""])]
         for name, rows in own.groupby("metric", sort=False):
-            scores = rows.set_index("index")["score"].reindex(networks["index"]).to_numpy()
-            yield _imported(str(name), source), _rows(networks["index"], scores), {"origin": IMPORTED}
+            found = rows.set_index("index")["score"].reindex(networks["index"]).to_numpy()
+            yield _imported(str(name), source), _rows(networks["index"], found), {"origin": IMPORTED}
 
 
 def _by_random_weights(
@@ -92,7 +129,7 @@ def _by_random_weights(
         known = table["dataset"].unique()
         source = dataset if dataset in known else known[0]
         table = table[table["dataset"] == source].assign(draw=0, reason="")
-        facts = {"inputs": options["inputs"] or section.inputs, "origin": SHIPPED}
+        facts = {"inputs": table["inputs"].iloc[0], "origin": SHIPPED}
     else:
         runs = {run.dataset: run for run in results.runs if run.space == space and run.metric == TOGETHER}
         if not runs:
@@ -106,8 +143,9 @@ def _by_random_weights(
     columns = facts | {"batch_size": options["batch_size"], "stand_in": stand_in}
     for metric, settings in section.together:
         own = table[(table["metric"] == metric.name) & table["setting"].isin(settings)]
+        stands = scored_as(networks, metric)
         scores = [
-            _rows(networks["index"], *_spread(rows, scored_as(networks, metric)), setting=str(setting), draw=int(str(draw)))
+            _rows(networks["index"], *_spread(rows, stands), setting=str(setting), draw=int(str(draw)))
             for (setting, draw), rows in own.groupby(["setting", "draw"], sort=False)
         ]
         if scores:

@@ -58,8 +58,8 @@ def _trained_as(space: Space, table: pd.DataFrame) -> np.ndarray:
     chosen, members = distinct(space, architectures, RANDOM_WEIGHTS)
     parse: Callable[[str], Any] = space.parse
     for position, member in enumerate(members.tolist()):
-        other = chosen[member]
-        if position != other and parse(architectures[position]) < parse(architectures[other]):
+        own, other = architectures[position], architectures[chosen[member]]
+        if own != other and parse(own) < parse(other):
             chosen[member] = position
     return table["index"].to_numpy()[chosen[members]]
 
@@ -145,7 +145,7 @@ def gather(
         raise InputError(f"scores: network {min(missing)} and {len(missing) - 1} others are missing from the chunks")
     places = pd.DataFrame({"own": wanted["index"].to_numpy(), "index": stands, "_place": np.arange(len(wanted))})
     gathered = places.merge(scores, on="index").sort_values(["_place", "draw"], kind="stable", ignore_index=True)
-    seconds = gathered["seconds"].where(gathered["own"] == gathered["index"], 0.0)
+    seconds = gathered["seconds"].mask(gathered.duplicated(["index", "metric", "setting", "draw"]), 0.0)
     gathered = gathered.assign(index=gathered["own"], seconds=seconds, **run.columns, stand_in=stand_in)
     return gathered.drop(columns=["own", "_place"])
 

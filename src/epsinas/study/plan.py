@@ -253,6 +253,12 @@ class Plan:
             precision="single",
         )
 
+    def scores_real_inputs(self, space: str) -> bool:
+        """Say whether a space's comparison is on real images, beside scores of the package on synthetic ones."""
+        section = self.sections[space]
+        options = section["comparison"]
+        return bool(options and options["shipped"]) and (options["inputs"] or section.inputs) == "real"
+
     def settings(self, run: Run) -> list[str] | None:
         """Return the settings of a run's metric; None where its pair of weights is chosen by a job."""
         section, metric = self.sections[run.space], self.metric(run)
