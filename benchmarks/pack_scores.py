@@ -1,8 +1,8 @@
 """Make the computed scores inside the package from the folder of a study such as workflow/studies/metrics.yaml.
 
-Takes every finished part, also of a run that is not at its end, so that what a long run has done is kept: run the study,
-interrupt it as often as you like, and pack what there is. Scores are kept as float32, one row for each network that stands
-for those that train alike and one column for each data set, metric and setting, in
+Takes every finished part, also of a run that is not at its end, and keeps what the package has already, so that a long
+run may be interrupted and packed as often as one likes. Scores are kept as float32, a row for each network that stands
+for those that train alike and a column for each data set, metric and setting, in
 `src/epsinas/data/{space}.computed-scores.parquet`; `benchmarks.yaml` beside it must name the columns.
 """
 
@@ -41,7 +41,9 @@ def packed(scores: pd.DataFrame, space: str) -> pd.DataFrame:
     if (DATA / f"{space}.computed-scores.parquet").exists():
         kept.insert(0, computed_scores(space))
     rows = pd.concat(kept).drop_duplicates(["index", "dataset", "metric", "setting"], keep="last")
-    rows = rows.assign(column=[columns.get(key) for key in zip(rows["dataset"], rows["metric"], rows["setting"], strict=True)])
+    rows = rows.assign(
+        column=[columns.get(key) for key in zip(rows["dataset"], rows["metric"], rows["setting"], strict=True)]
+    )
     if rows["column"].isna().any():
         missing = rows[rows["column"].isna()].iloc[0]
         raise InputError(f"found {missing['dataset']}, {missing['metric']}, which benchmarks.yaml does not describe")
@@ -50,6 +52,7 @@ def packed(scores: pd.DataFrame, space: str) -> pd.DataFrame:
 
 
 def main() -> None:
+    """Read the arguments, write the table, and say what it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="folder of a study's results, such as results/metrics")
     parser.add_argument("space", help="search space, such as nas-bench-201")
@@ -58,7 +61,9 @@ def main() -> None:
     path = DATA / f"{arguments.space}.computed-scores.parquet"
     with atomic(path) as temporary:
         kept = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-        pq.write_table(kept, temporary, compression="zstd", compression_level=19, use_byte_stream_split=True, use_dictionary=False)
+        pq.write_table(
+            kept, temporary, compression="zstd", compression_level=19, use_byte_stream_split=True, use_dictionary=False
+        )
     print(f"{path.name}: {len(table)} networks, {path.stat().st_size} bytes, sha256 {sha256(path)}")
 
 

@@ -1,18 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from epsinas import InputError, NasBench201
+from epsinas import NasBench201
+from epsinas.evaluation.runs import Evaluated
+from epsinas.metrics.base import METRICS
 from epsinas.pages.table2 import (
     baseline_rows,
+    compared_row,
     comparison_table,
     computed_row,
-    published_row,
     quoted_rows,
     score_row,
-    scores_by_dataset,
     trained_rows,
 )
+from epsinas.study.comparison import IMPORTED, SHIPPED
 
 SPACE = NasBench201()
 POOLS = {"pool_size": 50, "runs": 20, "seed": 0}
@@ -51,14 +55,19 @@ def test_baselines():
 
 
 def test_published_scores():
-    table = pd.DataFrame({"index": [3, 1], "dataset": "cifar10", "metric": "naswot", "score": [5.0, 9.0]})
-    scores = scores_by_dataset(table, "naswot", pd.RangeIndex(4))
-    assert scores["cifar10"].tolist()[1::2] == [9, 5]
-    row = published_row("naswot", scores, COLUMNS, **POOLS)
+    scores = {"cifar10": pd.Series([np.nan, 9.0, np.nan, 5.0])}
+    table = pd.DataFrame({"stand_in": ["noise"]})
+    metric = dataclasses.replace(METRICS["naswot"], name="naswot@published")
+    published = [Evaluated(metric, table, table, "test", 200, IMPORTED)]
+    row = compared_row(published, scores, COLUMNS, {"naswot": 7.2}, **POOLS)
+    assert (row["method"], row["scores"], row["stand_in"]) == ("naswot@published", "imported", "noise")
     assert row["cifar10_test_mean"] == 80
     assert row["note"].startswith("scores as others published them; cifar10: 2 of 4 networks scored")
-    with pytest.raises(InputError, match="published scores: found no metric snip, the table has naswot"):
-        scores_by_dataset(table, "snip", pd.RangeIndex(4))
+    assert "cost_hours" not in row
+    own = [Evaluated(METRICS["naswot"], table, table, "test", 200, SHIPPED)]
+    row = compared_row(own, scores, COLUMNS, {"naswot": 7.2}, **POOLS)
+    assert row["cost_hours"] == pytest.approx(7.2e-3 * 50 / 3600)
+    assert row["note"].startswith("cifar10: 2 of 4")
 
 
 def test_trained_searches_choose_by_validation_and_pay():

@@ -64,7 +64,7 @@ def test_columns_that_seem_to_be_interchanged():
 
 
 def test_a_number_that_came_from_other_inputs_agrees_but_is_not_reproduced():
-    identity = {"space": "nas-bench-201", "metric": "epsilon", "dataset": "cifar10", "precision": "single"}
+    identity = IDENTITY | {"networks": 15625, "archs": 9226}
     # Published: 0.87 0.55 0.70 0.40 67.39 59.
     row = identity | six([0.87, 0.60, 0.70, 0.40, 67.0, 59.0], 0.01) | {"stand_in": "1/f noise images"}
     found = entries({"table1": pd.DataFrame([row])}, 1, "CIFAR-10", "epsilon")
@@ -72,6 +72,15 @@ def test_a_number_that_came_from_other_inputs_agrees_but_is_not_reproduced():
     assert (found["note"] == "on 1/f noise images in the place of the paper's inputs").all()
     real = entries({"table1": pd.DataFrame([row | {"stand_in": NAN}])}, 1, "CIFAR-10", "epsilon")
     assert real["verdict"].tolist()[0] == "reproduced"
+
+
+IDENTITY = {
+    "space": "nas-bench-201",
+    "metric": "epsilon",
+    "dataset": "cifar10",
+    "precision": "single",
+    "origin": "computed",
+}
 
 
 def six(values, width=NAN):
@@ -96,7 +105,7 @@ def test_every_published_number_has_one_row():
 
 def test_table_1():
     # Published: 0.87 0.55 0.70 0.40 67.39 59.
-    identity = {"space": "nas-bench-201", "metric": "epsilon", "dataset": "cifar10", "precision": "single"}
+    identity = IDENTITY | {"networks": 15625, "archs": 9226}
     shown = identity | six([0.871, 0.60, 0.70, 0.40, 67.0, 59.0], 0.04)
     other = identity | six([0.44] * 6) | {"precision": "extended"}
     tables = {"table1": pd.DataFrame([shown, other])}
@@ -106,10 +115,31 @@ def test_table_1():
         [0.6, 0.56, 0.64]
     )
     assert entries(tables, 1, "CIFAR-100", "epsilon")["note"].unique().tolist() == ["the run has no such row"]
-    assert entries(tables, 1, "CIFAR-10", "grad_sign")["verdict"].tolist() == ["quoted"]
+    assert entries(tables, 1, "CIFAR-100", "snip")["note"].unique().tolist() == [
+        "the study does not compare this metric"
+    ]
     absent = ledger(tables).query("table == 5")
     assert (absent["verdict"] == "not run").all()
     assert (absent["note"] == "table 5 is not part of this run").all()
+
+
+def test_the_source_of_most_networks_is_compared():
+    """Printed for snip on CIFAR-10: 0.58 and others."""
+    shipped = IDENTITY | six([0.1] * 6) | {"metric": "snip", "networks": 15625, "archs": 300, "origin": "shipped"}
+    imported = IDENTITY | six([0.58] * 6) | {"metric": "snip@published", "networks": 15625, "archs": 9445}
+    imported["origin"] = "imported"
+    found = entries({"table1": pd.DataFrame([shipped, imported])}, 1, "CIFAR-10", "snip")
+    assert (found["reproduced"] == 0.58).all()
+    assert found.loc["spearman_global", "note"] == "scores as others published them"
+    alone = entries({"table1": pd.DataFrame([shipped])}, 1, "CIFAR-10", "snip")
+    assert alone.loc["spearman_global", "note"] == "over 300 of 15,625 networks; scores of the package"
+    assert alone.loc["top64_top5", "verdict"] == "not run"
+
+
+def test_scores_of_recurrent_networks_with_a_loss_are_quoted():
+    found = entries({}, 4, "PTB", "snip")
+    assert (found["verdict"] == "quoted").all()
+    assert "no head and no loss" in found["note"].iloc[0]
 
 
 def test_table_2():
@@ -220,7 +250,7 @@ def test_table_11():
 def test_table_4_joins_the_intervals_over_batches_and_networks():
     # Published: -0.34 -0.12 -0.23 -0.08 24.87 11.
     row = sampled([-0.295, -0.5, -0.2, -0.1, 20.0, 5.0], 0.03, 0.04, networks=344, archs=300, scored=320)
-    table = pd.DataFrame([row | {"metric": "epsilon", "dataset": "ptb", "precision": "single"}])
+    table = pd.DataFrame([row | IDENTITY | {"space": "nas-bench-nlp", "dataset": "ptb"}])
     found = entries({"table4": table}, 4, "PTB", "epsilon")
     assert found["verdict"].tolist() == ["reproduced", "differs", "reproduced", "reproduced", "differs", "not run"]
     # 0.03 and 0.04 make 0.05.
@@ -228,7 +258,6 @@ def test_table_4_joins_the_intervals_over_batches_and_networks():
     assert found.loc["spearman_global", "note"].startswith("over 300 of 344 networks")
     limited = entries({"table4": table.assign(rounding_limited=309)}, 4, "PTB", "epsilon")
     assert "rounding limits 309 of 320 scores" in limited.loc["spearman_global", "note"]
-    assert entries({"table4": table}, 4, "PTB", "synflow")["verdict"].unique().tolist() == ["not run"]
 
 
 @pytest.mark.parametrize(("number", "networks", "counted"), [(5, 5000, True), (5, 500, False)])
@@ -257,7 +286,7 @@ def test_printed_shares_stand_beside_those_of_the_run():
 def test_table_3_7_and_10():
     row = sampled([0.62, 0.12, 0.44, 0.08, 40.33, 10.0], 0.0, 0.0, networks=344, archs=300, scored=344)
     row |= {"metric": "epsilon", "precision": "single", "weight_low": 1e-7, "weight_high": 1e-6}
-    third = entries({"table3": pd.DataFrame([row | {"dataset": "cifar10"}])}, 3, "CIFAR-10", "epsilon")
+    third = entries({"table3": pd.DataFrame([row | IDENTITY])}, 3, "CIFAR-10", "epsilon")
     assert third["verdict"].tolist() == ["reproduced"] * 5 + ["not run"]
     seventh = entries({"table7": pd.DataFrame([row | {"dataset": "ptb"}])}, 7, "PTB", "1e-07,1e-06")
     assert seventh.loc["archs", "reproduced"] == 5000
@@ -274,5 +303,5 @@ def test_summary_counts_verdicts():
 
 
 def test_unknown_table():
-    with pytest.raises(InputError, match="unknown page 'table12': expected one of coverage, "):
+    with pytest.raises(InputError, match="unknown page 'table12': expected one of cost, "):
         ledger({"table12": pd.DataFrame()})

@@ -14,6 +14,7 @@ import epsinas
 from epsinas import InputError, NasBench101, NasBench201, load_benchmark
 from epsinas.files.tables import (
     read_architectures,
+    read_computed_scores,
     read_performance,
     read_published_scores,
     read_training_cost,
@@ -28,12 +29,17 @@ KEYS = {
     "performance": ["index", "dataset", "split", "epochs", "seed"],
     "training-cost": ["index"],
     "published-scores": ["index", "dataset", "metric"],
+    "computed-scores": ["index", "dataset", "metric", "setting"],
 }
+OF_OTHERS = [name for name in packaged.FILES if "computed" not in name]
+"""Files that the benchmarks and others published."""
+
 READERS = {
     "architectures": read_architectures,
     "performance": read_performance,
     "training-cost": read_training_cost,
     "published-scores": read_published_scores,
+    "computed-scores": read_computed_scores,
 }
 
 
@@ -51,7 +57,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", packaged.FILES)
+@pytest.mark.parametrize("name", OF_OTHERS)
 def test_what_the_package_gives_is_what_the_benchmarks_published(folder, mirror, name):
     _, kind = parts(name)
     found, expected = (
@@ -82,7 +88,8 @@ def test_the_tables_are_what_the_script_packs(mirror, tmp_path):
     script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_published.py"))
     script["pack"](mirror, tmp_path)
     written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == sorted(path.name for path in DATA.iterdir() if path.name.startswith("nas-bench-"))
+    kept = (path.name for path in DATA.iterdir() if path.name.startswith("nas-bench-"))
+    assert written == sorted(name for name in kept if "computed" not in name)
     for name in written:
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), pd.read_parquet(DATA / name))
 
@@ -95,8 +102,9 @@ def test_a_value_that_is_no_count_of_answers_is_refused():
 
 def test_all_tables_take_less_than_five_megabytes():
     sizes = {path.name: path.stat().st_size for path in DATA.iterdir() if path.name.startswith("nas-bench-")}
-    assert len(sizes) == 5
-    assert sum(sizes.values()) < 2.5e6
+    assert len(sizes) == 8
+    assert sum(sizes.values()) < 3.5e6
+    assert sum(size for name, size in sizes.items() if "computed" in name) < 1e6
 
 
 @pytest.mark.parametrize("name", packaged.FILES)
@@ -214,10 +222,11 @@ def test_every_column_has_an_origin_and_a_licence():
     assert {column["origin"] for column in columns} == set(record["origins"])
     assert all(origin["source"] and origin["licence"] for origin in record["origins"].values())
     for space, kinds in record["benchmarks"].items():
-        described = {name for kind in kinds if kind != "published-scores" for name in kinds[kind]}
+        described = {name for kind in kinds if not kind.endswith("-scores") for name in kinds[kind]}
         assert set(pd.read_parquet(DATA / f"{space}.parquet")) == described
-        if scores := kinds.get("published-scores"):
-            assert set(pd.read_parquet(DATA / f"{space}.published-scores.parquet")) == {"index", *scores}
+        for kind in ("published-scores", "computed-scores"):
+            if scores := kinds.get(kind):
+                assert set(pd.read_parquet(DATA / f"{space}.{kind}.parquet")) == {"index", *scores}
 
 
 def test_a_file_says_where_it_comes_from():

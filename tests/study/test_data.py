@@ -119,8 +119,9 @@ def test_a_table_of_the_mirror_that_cannot_be_read_is_named(mirror):
 
 
 def test_which_files_a_study_wants():
-    selection = {"published_scores": ["naswot"], "trained": {"dataset": "cifar10", "epochs": 12, "budget_seconds": 1}}
-    assert sorted(wanted_files(Plan(study({"selection": selection})))) == [
+    selection = {"trained": {"dataset": "cifar10", "epochs": 12, "budget_seconds": 1}}
+    comparison = {"metrics": ["naswot"], "published": True}
+    assert sorted(wanted_files(Plan(study({"selection": selection, "comparison": comparison})))) == [
         "cifar10.npz",
         "nas-bench-201.architectures.parquet",
         "nas-bench-201.performance.parquet",
@@ -131,7 +132,7 @@ def test_which_files_a_study_wants():
 
 def test_what_comes_from_elsewhere_is_said(tmp_path, monkeypatch, mirror):
     monkeypatch.chdir(tmp_path)
-    wanted = study({"selection": {"published_scores": ["naswot"]}})
+    wanted = study({"comparison": {"metrics": ["naswot"], "published": True}})
     lines = describe_files(wanted)
     assert lines[0] == "nas-bench-201.published-scores.parquet: not in the official files; it comes from the package"
     assert lines[1].startswith("2 official files will be downloaded into resources, 5.22 GB:")

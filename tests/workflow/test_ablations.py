@@ -6,9 +6,11 @@ import pytest
 
 from epsinas import evaluate, score_architectures, space
 from epsinas.datasets.zipf import zipf_text
+from epsinas.engines.images.batches import read_draws as image_draws
+from epsinas.engines.images.batches import read_labels
 from epsinas.engines.sequences.batches import read_draws
 from epsinas.files.images import write_images
-from epsinas.files.tables import write_architectures, write_performance, write_published_scores
+from epsinas.files.tables import read_scores, write_architectures, write_performance, write_published_scores
 from epsinas.study.networks import sample_table
 from tests.workflow.running import run
 
@@ -30,6 +32,8 @@ def mirror(tmp_path):
     )
     naswot = networks[["index"]].head(20).assign(dataset="cifar10", metric="naswot", score=rng.uniform(size=20))
     write_published_scores(naswot, folder / "nas-bench-201.published-scores.parquet")
+    mine = networks[["architecture"]].head(25).assign(score=rng.uniform(size=25))
+    mine.to_csv(folder / "mine.csv", index=False)
     for name in ("nas-bench-101", "nas-bench-nlp"):
         networks = sample_table(space(name), NETWORKS, rng)
         write_architectures(networks, folder / f"{name}.architectures.parquet")
@@ -62,7 +66,13 @@ def study(mirror):
             "batch_size": 16,
             "precisions": ["single"],
             "draws": 2,
-            "selection": {"runs": 10, "pool_sizes": [10], "published_scores": ["naswot"]},
+            "selection": {"runs": 10, "pool_sizes": [10]},
+            "comparison": {
+                "metrics": ["synflow", "grad_norm", "naswot", "parameters", "flops", "skips", "random"],
+                "batch_size": 8,
+                "published": True,
+                "scores": {"mine": str(mirror / "mine.csv")},
+            },
             "ablations": {
                 "weights": {
                     "values": [1e-3, 0.1, 1.0],
@@ -88,6 +98,7 @@ def other_spaces():
             "datasets": ["cifar10"],
             "weights": [1e-4, 10.0],
             "ablations": {"weights": {"values": [1e-2, 0.1, 1.0], "networks": 20}},
+            "comparison": {"metrics": ["synflow", "snip", "convolutions"], "networks": 10, "batch_size": 8},
         },
         "nas-bench-nlp": common
         | {
@@ -96,6 +107,11 @@ def other_spaces():
             "steps": 5,
             "weights": [1e-5, 1e-3],
             "ablations": {"weights": {"values": [1e-5, 1e-3, 0.1]}, "embeddings": {"kinds": ["random_1"]}},
+            "comparison": {
+                "metrics": ["hidden_covariance", "parameters"],
+                "settings": {"hidden_covariance": "layers"},
+                "batch_size": 8,
+            },
         },
     }
 
@@ -106,15 +122,37 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     results = checkout / "results" / "toy"
     tables = {path.stem: pd.read_csv(path) for path in (results / "tables").glob("*.csv")}
 
-    assert tables["table1"]["draws"].tolist() == [2]
-    assert tables["table1"]["spearman_global_low"].notna().all()
+    table_1 = tables["table1"].set_index("metric")
+    own = ["epsilon", "synflow", "grad_norm", "naswot"]
+    assert table_1.index.tolist() == [*own, "parameters", "flops", "skips", "random", "naswot@published", "mine@own"]
+    assert table_1["origin"].tolist() == ["computed"] * 4 + ["counted"] * 4 + ["imported"] * 2
+    assert table_1["draws"].tolist() == [2] + [1] * 9
+    assert np.isfinite(table_1.loc["epsilon", "spearman_global_low"])
+    assert table_1.loc[["naswot@published", "mine@own"], "scored"].tolist() == [20, 25]
+    assert (table_1["common"] <= 20).all()
+    assert table_1["common"].nunique() == 1
+    # A score, computed directly: network, labels and batch are those of the seed.
+    scored = read_scores(
+        results / "scores" / "nas-bench-201" / "cifar10" / "real-8-1" / "random_weights-single-usual-all.parquet"
+    )
+    architectures = pd.read_parquet(mirror / "nas-bench-201.architectures.parquet")["architecture"]
+    tiny = space("nas-bench-201", channels=2, cells=1)
+    (batch,) = image_draws(mirror / "cifar10.npz", "cifar10", "real", 8, [0], 0)
+    (labels,) = read_labels(mirror / "cifar10.npz", 8, [0], 0)
+    found = score_architectures(tiny, architectures[:3], batch, metric="grad_norm", labels=labels)
+    stored = scored.query("metric == 'grad_norm'").set_index("index")["score"].reindex(range(3))
+    np.testing.assert_allclose(stored, found, rtol=1e-5)
+    assert tables["cost"].query("together")["metric"].nunique() == 5
+    assert tables["cost"]["milliseconds"].gt(0).all()
 
     table_2 = tables["table2"].set_index(["block", "method"])
     epsilon = table_2.loc[("Trainless (N=10)", "epsilon")]
     assert epsilon["missing"] == "not in the data source: cifar10_valid"
     assert 10 <= epsilon["cifar10_test_mean"] <= 90
     assert epsilon["cost_hours"] > 0
-    assert "20 of 30 networks scored" in table_2.loc[("Trainless (N=10)", "naswot"), "note"]
+    assert "20 of 30 networks scored" in table_2.loc[("Trainless (N=10)", "naswot@published"), "note"]
+    assert table_2.loc[("Trainless (N=10)", "synflow"), "scores"] == "computed"
+    assert table_2.loc[("Trainless (N=10)", "synflow"), "cost_hours"] > 0
     assert table_2.loc[("State-of-the-art", "BOHB"), "origin"] == "quoted"
 
     assert tables["table6"][["weight_low", "weight_high"]].to_numpy().tolist() == [[1e-3, 0.1], [1e-3, 1], [0.1, 1]]
@@ -130,12 +168,17 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     assert tables["weights"]["precision"].unique().tolist() == ["extended"]
     assert tables["figure4.draws"].groupby("batch_size")["draw"].nunique().to_dict() == {8: 2, 16: 2}
 
-    assert tables["table3"]["precision"].tolist() == ["single", "extended"]
-    assert (tables["table3"]["networks"] == NETWORKS).all()
-    assert tables["table3"]["spearman_global_sample_low"].notna().all()
+    epsilon = tables["table3"].query("metric == 'epsilon'")
+    assert epsilon["precision"].tolist() == ["single", "extended"]
+    assert (epsilon["networks"] == NETWORKS).all()
+    assert epsilon["spearman_global_sample_low"].notna().all()
+    assert tables["table3"].query("metric == 'snip'")["scored"].item() == 10
+    assert tables["table3"].query("metric == 'convolutions'")["scored"].item() == NETWORKS
     assert len(tables["table5"]) == 3
     assert (tables["table5"]["networks"] == 20).all()
-    assert tables["table4"]["precision"].tolist() == ["single", "double", "extended"]
+    epsilon = tables["table4"].query("metric == 'epsilon'")
+    assert epsilon["precision"].tolist() == ["single", "double", "extended"]
+    assert tables["table4"].query("metric == 'hidden_covariance'")["layer"].tolist() == [1, 2]
     assert (tables["table4"]["archs"] <= 20).all()  # the others have no loss
     assert tables["table4"]["scored"].max() > 20
     assert tables["table7"]["draws"].tolist() == [2, 2, 2]

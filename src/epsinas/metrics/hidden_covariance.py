@@ -69,7 +69,7 @@ def _first(section: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _layers(section: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("1", "2", "3")
+    return tuple(str(layer + 1) for layer in range(section.get("skeleton", {}).get("layers", 3)))
 
 
 METRIC = Metric(

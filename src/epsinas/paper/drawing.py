@@ -157,8 +157,8 @@ def draw_warm_ups(curves: pd.DataFrame, titles: Mapping[str, str], shown: Sequen
 
     Returns:
         One column of panels for each data set: ageing evolution above, random search below, on one scale. A line is
-        the median over rounds against the networks trained so far, the band reaches from quartile to quartile. The scale
-        is that of the coloured lines after the first 3 % of the networks.
+        the median over rounds against the networks trained so far, the band reaches from quartile to quartile. The
+        scale is that of the coloured lines after the first 3 % of the networks.
     """
     colours = dict(zip(shown, sns.color_palette("colorblind"), strict=False))
     algorithms = {"evolution": "ageing evolution", "random": "random search"}

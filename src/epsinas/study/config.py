@@ -74,7 +74,10 @@ class Section:
         options = self.options["comparison"]
         compared = [find_metric(name) for name in options["metrics"]] if options else []
         return [
-            (metric, list(metric.settings[options["settings"].get(metric.name, next(iter(metric.settings)))]({})))
+            (
+                metric,
+                list(metric.settings[options["settings"].get(metric.name, next(iter(metric.settings)))](self.options)),
+            )
             for metric in compared
             if RANDOM_WEIGHTS in metric.needs
         ]
@@ -161,6 +164,8 @@ def _check_section(section: Section) -> None:
     metrics = [find_metric(name) for name in section["metrics"]]
     for metric in metrics:
         metric.check_family(section.family.name)
+    if compared := section["comparison"]:
+        _check_comparison(section, compared)
     names = [metric.name for metric in metrics]
     for name in names:
         if names.count(name) > 1:
@@ -171,6 +176,18 @@ def _check_section(section: Section) -> None:
             raise InputError(
                 f"config: {key}: found {', '.join(unknown)}, expected only data sets of {section.name}, "
                 f"{', '.join(section.datasets)}"
+            )
+
+
+def _check_comparison(section: Section, options: Mapping[str, Any]) -> None:
+    """Check that the metrics of a comparison suit the networks and have the settings that are asked for."""
+    for metric in map(find_metric, options["metrics"]):
+        metric.check_family(section.family.name)
+        wanted = options["settings"].get(metric.name)
+        if wanted is not None and wanted not in metric.settings:
+            raise InputError(
+                f"config: {section.name}.comparison.settings: found {metric.name}: {wanted}, "
+                f"expected one of {', '.join(metric.settings)}"
             )
 
 
