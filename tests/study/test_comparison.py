@@ -116,6 +116,9 @@ def test_the_common_coverage():
     rows = common_rows([first, second])
     assert [row["common"] for row in rows] == [3, 3]
     assert [row["spearman_common"] for row in rows] == [pytest.approx(1), pytest.approx(0.5)]
+    assert [row["same_as"] for row in rows] == ["", ""]
+    third = evaluated("near", [10.0, 20.0, 40.0, 80.0, 80.0], accuracy)
+    assert [row["same_as"] for row in common_rows([first, second, third])] == ["near", "", "naswot"]
 
 
 def test_scores_of_one_s_own(tmp_path):

@@ -118,6 +118,15 @@ def test_a_table_of_the_mirror_that_cannot_be_read_is_named(mirror):
         settle(study(mirror=str(mirror)))
 
 
+def test_scores_of_the_package_are_of_its_own_networks(mirror):
+    comparison = {"comparison": {"metrics": ["naswot"], "shipped": True}}
+    with pytest.raises(
+        InputError, match=r"comparison\.shipped: found true, expected false: .* its own 15,625 networks"
+    ):
+        settle(study(comparison, mirror=str(mirror)))
+    assert settle(study(comparison, mirror="package"))
+
+
 def test_which_files_a_study_wants():
     selection = {"trained": {"dataset": "cifar10", "epochs": 12, "budget_seconds": 1}}
     comparison = {"metrics": ["naswot"], "published": True}

@@ -81,35 +81,46 @@ def evaluate_table(run: Evaluated) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+SAME = 0.999
+"""Metrics whose ranks correlate by more than this are one metric for all that a ranking can say."""
+
+
 def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
     """Correlate every ranking of the first draw among the networks that all of them cover, for each data set.
 
     Returns:
-        For each what identifies it, `common`, the number of these networks, `spearman_common` and `kendall_common`.
+        For each what identifies it, `common`, the number of these networks, `spearman_common` and `kendall_common`, and
+        `same_as`, the metrics whose Spearman's rho with this one is above SAME.
     """
     firsts: dict[str, list[tuple[dict[str, Any], pd.DataFrame]]] = {}
     for run in runs:
         first = run._replace(scores=run.scores[run.scores["draw"] == run.scores["draw"].min()])
         for identity, ranking in first.rankings():
-            pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": run.reached(ranking).to_numpy()})
-            if run.reached(ranking).name != "accuracy":
-                pair["reached"] *= -1
+            reached = run.reached(ranking)
+            better = reached if reached.name == "accuracy" else -reached
+            pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": better.to_numpy()})
             pair.index = pd.Index(ranking["index"])
             firsts.setdefault(identity["dataset"], []).append((identity, pair.dropna()))
+    return [row for rankings in firsts.values() for row in _among_shared(rankings)]
+
+
+def _among_shared(rankings: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> list[dict[str, Any]]:
+    shared = set.intersection(*(set(pair.index) for _, pair in rankings if len(pair)))
+    pairs = [pair[pair.index.isin(shared)].sort_index() for _, pair in rankings]
+    ranks = {place: pair["score"].rank() for place, pair in enumerate(pairs) if pair["score"].nunique() > 1}
+    names = [rankings[place][0]["metric"] for place in ranks]
+    alike = dict(zip(ranks, np.atleast_2d(np.corrcoef(list(ranks.values()))) > SAME, strict=True)) if ranks else {}
     rows = []
-    for rankings in firsts.values():
-        shared = set.intersection(*(set(pair.index) for _, pair in rankings if len(pair)))
-        for identity, pair in rankings:
-            among = pair[pair.index.isin(shared)]
-            found = evaluate(among["score"], among["reached"]) if len(among) > 1 else None
-            rows.append(
-                identity
-                | {
-                    "common": len(among),
-                    "spearman_common": found.spearman_global if found else np.nan,
-                    "kendall_common": found.kendall_global if found else np.nan,
-                }
-            )
+    for place, ((identity, _), pair) in enumerate(zip(rankings, pairs, strict=True)):
+        found = evaluate(pair["score"], pair["reached"]) if len(pair) > 1 else None
+        same = [name for name, same in zip(names, alike.get(place, []), strict=False) if same]
+        facts = {
+            "common": len(pair),
+            "spearman_common": found.spearman_global if found else np.nan,
+            "kendall_common": found.kendall_global if found else np.nan,
+            "same_as": ", ".join(name for name in same if name != identity["metric"]),
+        }
+        rows.append(identity | facts)
     return rows
 
 

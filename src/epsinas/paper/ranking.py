@@ -57,8 +57,8 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Returns:
         Both tables; the first has, beside every ranking of the study's first precision, `common`, the number of
-        networks that all rankings of its search space and data set cover, and `spearman_common` and `kendall_common`
-        among these.
+        networks that all rankings of its search space and data set cover, `spearman_common` and `kendall_common` among
+        these, and `same_as`, other metrics that rank them alike (see `epsinas.evaluation.runs.common_rows`).
     """
     table, draws = ranking_tables(results)
     tables, common = [table], []
@@ -72,7 +72,7 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
         common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others)
     table = pd.concat(tables, ignore_index=True)
     found = pd.DataFrame(common)
-    shared = [column for column in found if column not in ("common", "spearman_common", "kendall_common")]
+    shared = [column for column in found if column not in ("common", "spearman_common", "kendall_common", "same_as")]
     return table.merge(found, on=shared, how="left", validate="many_to_one"), draws
 
 

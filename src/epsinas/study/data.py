@@ -48,6 +48,7 @@ def settle(study: Study) -> tuple[Study, list[str]]:
     for section in study.sections.values():
         found = _holdings(section.name, mirror) if _is_retrieved(study, section) else None
         if found is not None:
+            _check_shipped(section, found, _place(mirror))
             options = dict(section.options)
             for adjust in (_take_networks, _take_performance):
                 messages += [f"{section.name}: {line}" for line in adjust(options, section, found, _place(mirror))]
@@ -145,6 +146,16 @@ def _take_networks(options: dict[str, Any], section: Section, found: Holdings, p
     if wanted != found.networks:
         options |= _capped(options, found.networks) | {"networks": found.networks}
         yield f"{found.networks:,} networks in {place}, where the study names {wanted:,}: these are taken"
+
+
+def _check_shipped(section: Section, found: Holdings, place: str) -> None:
+    """Check that scores of the package are of the networks that there are: both are known by their places in a table."""
+    compared, packed = section["comparison"], packaged.holdings(section.name)
+    if compared and compared["shipped"] and packed and packed.networks != found.networks:
+        raise InputError(
+            f"config: {section.name}.comparison.shipped: found true, expected false: the package's scores are of its "
+            f"own {packed.networks:,} networks, not of the {found.networks:,} in {place}"
+        )
 
 
 def _capped(options: Mapping[str, Any], most: int) -> dict[str, Any]:
