@@ -149,7 +149,7 @@ def _take_networks(options: dict[str, Any], section: Section, found: Holdings, p
 
 
 def _check_shipped(section: Section, found: Holdings, place: str) -> None:
-    """Check that scores of the package are of the networks that there are: both are known by their places in a table."""
+    """Check that scores of the package are of the networks that there are, which go by their places in a table."""
     compared, packed = section["comparison"], packaged.holdings(section.name)
     if compared and compared["shipped"] and packed and packed.networks != found.networks:
         raise InputError(
