@@ -47,7 +47,7 @@ def _agreements(code: torch.Tensor) -> np.ndarray:
     """Count the units in which two images agree, float64 (N, N): (s s' + units) / 2 with s = 2 c - 1."""
     # Whole numbers, which float32 has exactly.
     signs = 2.0 * code.float() - 1
-    return ((signs @ signs.T).double().numpy() + code.shape[1]) / 2
+    return ((signs @ signs.T).double().cpu().numpy() + code.shape[1]) / 2
 
 
 def _score(subject: Subject) -> float:
@@ -62,4 +62,5 @@ METRIC = Metric(
     score=of_connected(_score),
     needs=(RANDOM_WEIGHTS,),
     families=("images",),
+    any_model=True,
 )

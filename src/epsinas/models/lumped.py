@@ -151,7 +151,11 @@ class LumpedTensor(Tensor):
         cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Compute an operation by its rule, or at full width."""
-        return compute(func, args, kwargs or {})[0]
+        if not torch.is_grad_enabled():
+            return compute(func, args, kwargs or {})[0]
+        # Autograd, which did not see the operation, is to see what is computed of the smaller tensors.
+        with torch.inference_mode(False):
+            return compute(func, args, kwargs or {})[0]
 
 
 def constant_tensor(like: Tensor, value: float) -> Tensor:
