@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from epsinas.models.calls import output
 from epsinas.models.interception import without_normalisation
-from epsinas.models.lumped import LumpedTensor, full, one_class
+from epsinas.models.lumped import LumpedTensor, full, one_class, watched_by_autograd
 from epsinas.models.running import Tallying, check_engine, convert_buffers, put_time_first
 
 _SMALL = 1000, 960
@@ -77,24 +78,17 @@ def _derivative(module: nn.Module, ones: Tensor, name: str, engine: str, power: 
 
 def _pass(module: nn.Module, ones: Tensor, name: str, lump: bool, scale: float) -> float:
     factor = torch.ones((), dtype=torch.float64, device=ones.device, requires_grad=True)
-    weights = dict(_mean_weights(module, factor, scale, _lumped_entry if lump else Tensor.expand))
     inputs = ones * scale
-    with torch.inference_mode(lump), _Differentiable(lump), without_normalisation():
-        call = ((), {name: inputs}) if name else (inputs, {})
-        result = output(torch.func.functional_call(module, weights, *call))
+    call = ((), {name: inputs}) if name else (inputs, {})
+    with watched_by_autograd() if lump else nullcontext(), without_normalisation():
+        weights = dict(_mean_weights(module, factor, scale, _lumped_entry if lump else Tensor.expand))
+        with torch.inference_mode(lump), Tallying(True) if lump else nullcontext():
+            result = output(torch.func.functional_call(module, weights, *call))
     total = full(result).sum()
     if not total.requires_grad:
         return 0.0
     (derivative,) = torch.autograd.grad(total, factor)
     return float(derivative)
-
-
-class _Differentiable(Tallying):
-    """Lets autograd see what is computed of the entries of lumped tensors, in inference mode though the model runs."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        with torch.inference_mode(False):
-            return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 def _mean_weights(
