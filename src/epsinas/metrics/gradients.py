@@ -79,9 +79,7 @@ def forward(subject: Subject) -> TrainingPass:
 
     images = subject.tensor.detach()
     images.requires_grad_(images.is_floating_point())
-    return TrainingPass(
-        images, layer_weights(subject.network), *subject.logits_and_layers(subject.network, images)
-    )
+    return TrainingPass(images, layer_weights(subject.network), *subject.logits_and_layers(subject.network, images))
 
 
 def loss_gradients(subject: Subject) -> LossGradients:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsinas.errors import InputError
 from epsinas.metrics.activations import forward_pass, of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
@@ -52,7 +53,10 @@ def _agreements(code: torch.Tensor) -> np.ndarray:
 
 def _score(subject: Subject) -> float:
     """Score by the ReLUs of one pass; all count, also those that lead nowhere."""
-    return code_volume(forward_pass(subject).codes)
+    codes = forward_pass(subject).codes
+    if not codes:
+        raise InputError("metric naswot: found no ReLU in the network, expected one or more")
+    return code_volume(codes)
 
 
 METRIC = Metric(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +42,12 @@ def model_flow(module: nn.Module, ones: Tensor, name: str = "", engine: str = "l
         engine: `lumped`, or `full-width` to compute every entry.
 
     Returns:
-        (mantissa, exponent): SynFlow is mantissa * 2**exponent. Outputs beyond 1e308 are computed from inputs and biases
-        times 2**-1000, if the network is seen to be linear in these; else, or beyond 1e609, the mantissa is infinite.
+        (mantissa, exponent): SynFlow is mantissa * 2**exponent. Where it is beyond 1e308, inputs and biases are taken
+        times 2**-1000, if the network is seen to be linear in these; if not, or beyond 1e609, the mantissa is infinite.
 
     Example:
-        Means 1 / (2 sqrt 4) in both layers and in the biases of the first: R = 4 (4 / 4 + 1 / 4) / 4, to which the weights
-        of the first contribute 1, and those of the second all.
+        The means are 1 / (2 sqrt 4), also of the biases of the first layer: R = 4 (4 / 4 + 1 / 4) / 4, to which the
+        weights of the first layer contribute 1, and those of the second all.
 
         >>> layers = nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1, bias=False)
         >>> ones = torch.ones(1, 4, dtype=torch.float64)
@@ -62,12 +61,13 @@ def model_flow(module: nn.Module, ones: Tensor, name: str = "", engine: str = "l
     if math.isfinite(found):
         return found, 0
     small, larger = (_derivative(module, ones, name, engine, power) for power in _SMALL)
-    is_linear = math.isfinite(larger) and math.isclose(math.ldexp(small, _SMALL[0] - _SMALL[1]), larger)
-    return (small, _SMALL[0]) if is_linear else (math.inf, 0)
+    # Outputs are multiplied as inputs are.
+    is_linear = math.isfinite(larger) and math.isclose(math.ldexp(small, 2 * (_SMALL[0] - _SMALL[1])), larger)
+    return (small, 2 * _SMALL[0]) if is_linear else (math.inf, 0)
 
 
 def _derivative(module: nn.Module, ones: Tensor, name: str, engine: str, power: int) -> float:
-    """Differentiate R by the factor of all weights, input and biases being multiplied by 2**-power."""
+    """Differentiate R by the factor of all weights; input and biases are multiplied by 2**-power, and then R."""
     if engine == "lumped":
         try:
             return _pass(module, ones, name, True, 2.0**-power)
@@ -84,8 +84,8 @@ def _pass(module: nn.Module, ones: Tensor, name: str, lump: bool, scale: float) 
         weights = dict(_mean_weights(module, factor, scale, _lumped_entry if lump else Tensor.expand))
         with torch.inference_mode(lump), Tallying(True) if lump else nullcontext():
             result = output(torch.func.functional_call(module, weights, *call))
-    total = full(result).sum()
-    if not total.requires_grad:
+    total = full(result).sum() * scale  # or its derivatives by early maps would leave the range
+    if not total.requires_grad:  # no weight reaches it
         return 0.0
     (derivative,) = torch.autograd.grad(total, factor)
     return float(derivative)
@@ -109,7 +109,5 @@ def _mean_weights(
 
 
 def _lumped_entry(entry: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return a tensor all of whose entries are one."""
-    if math.prod(shape) < 2:
-        return entry.expand(shape)
-    return LumpedTensor(entry.reshape([1] * len(shape)), one_class(shape))
+    """Return a tensor all of whose entries are one; also of a single entry, as autograd watches no ordinary tensors."""
+    return LumpedTensor(entry.expand([min(size, 1) for size in shape]), one_class(shape))

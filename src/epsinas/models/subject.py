@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from epsinas.engines.images.inside import layer_weights
 from epsinas.errors import InputError
 from epsinas.metrics.activations import Watch
-from epsinas.metrics.base import METRICS, Metric
+from epsinas.metrics.base import METRICS, RANDOM_WEIGHTS, Metric
 from epsinas.metrics.subject import Subject
 from epsinas.models.calls import arguments, output
 from epsinas.models.constants import present_copy
@@ -47,7 +47,7 @@ class ModelSubject(Subject):
         engine: of `mean_flow`.
 
     Raises:
-        InputError: the model cannot be copied, or the batch is not as above.
+        InputError: the model cannot be copied, or has parts that are scripted; or the batch is not as above.
     """
 
     connected = True
@@ -57,6 +57,7 @@ class ModelSubject(Subject):
     ):
         self._known: dict[tuple, Any] = {}
         self._module, self.notes = present_copy(model)
+        check_visible(self._module)
         positional, named = arguments(batch)
         self._name, images = next(iter(named.items())) if named else ("", positional[0])
         if len(positional) + len(named) > 1 or not isinstance(images, Tensor):
@@ -112,7 +113,6 @@ class ModelSubject(Subject):
 
     def watched(self, network: nn.Module, inputs: Tensor, watch: Watch) -> Tensor:
         """Return the output, and tell `watch` of the layers."""
-        check_visible(network)
         with watching(watch):
             return self.logits(network, inputs)
 
@@ -123,7 +123,6 @@ class ModelSubject(Subject):
         return model_flow(self.copy(), ones, self._name, self._engine)
 
     def _check_inputs(self) -> None:
-        check_visible(self.network)
         if not self.tensor.is_floating_point():
             raise InputError(f"batch: found {self.tensor.dtype}, expected floating point, in whose place are ones")
 
@@ -167,10 +166,16 @@ def score_model(
         raise InputError(f"metric {metric.name}: found a torch model, expected a search space; for models: {possible}")
     check_engine(engine)
     labels = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else labels
-    subject = ModelSubject(model, batch, None if labels is None else np.asarray(labels), seed, engine)
-    metric.check_labels(subject.labels, len(subject.tensor) if subject.tensor.ndim else 0)
+    labels = None if labels is None else np.asarray(labels)
+    # Whatever mode this is called in; and the copy is made in it, too.
     with torch.inference_mode(False), torch.enable_grad(), composed_attention(), own_randomness():
+        subject = ModelSubject(model, batch, labels, seed, engine)
+        if RANDOM_WEIGHTS in metric.needs and not layer_weights(subject.network):
+            expected = f"one or more, which the metric {metric.name} needs"
+            raise InputError(f"model: found no parameter of two or more dimensions, expected {expected}")
+        metric.check_labels(subject.labels, len(subject.tensor) if subject.tensor.ndim else 0)
         found = metric.score(subject, "")
-    for note in (*subject.notes, *([f"no score: {_REASONS.get(found.reason, found.reason)}"] if found.reason else [])):
+    reason = [f"no score: {_REASONS.get(found.reason, found.reason)}"] if found.reason else []
+    for note in (*subject.notes, *reason):
         warnings.warn(note, stacklevel=3)
     return found.score
