@@ -152,7 +152,7 @@ def score(
         >>> score(model, batch, metric="parameters")
         384.0
         >>> round(score(model, batch, metric="expected_synflow"), 3)  # log(1 + 384 / (2 sqrt 192))
-        2.699
+        2.698
     """
     metric = find_metric(metric) if isinstance(metric, str) else metric
     if metric.name != "epsilon":
