@@ -238,7 +238,7 @@ def test_labels_are_required(name):
     message = f"^labels: found none, expected one for each image; the metric {name} needs them$"
     with pytest.raises(InputError, match=message):
         score(usual(), IMAGES, metric=name)
-    with pytest.raises(InputError, match="^labels: found 0 to 3, expected 0 to 2, for 3 classes$"):
+    with pytest.raises(InputError, match=r"^labels: found 0 to 3, expected 0 to 2, for 3 classes$"):
         score(usual(), IMAGES, metric=name, labels=np.arange(8) % 4)
 
 

@@ -16,8 +16,9 @@ def _score(subject: Subject, setting: str) -> Scored:
     """Return log(1 + S), S the sum over all weights of convolutions and of the classifier of w dR/dw.
 
     R is the sum of the logits of one image of ones, in float64, through the network with the absolute values of its
-    weights and without batch normalisation, or any other that a torch model may have. The classifier's bias adds a constant to R. The logarithm, which changes no
-    rank, is because S has up to fifty digits; a network that the image does not reach has 0.
+    weights and without batch normalisation, or any other that a torch model has. The classifier's bias adds a constant
+    to R. The logarithm, which changes no rank, is because S has up to fifty digits; a network that the image does not
+    reach has 0.
     """
     import torch
 
