@@ -13,7 +13,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ aten = torch.ops.aten
 _COMPOSED = torch._C.DispatchKey.CompositeImplicitAutograd
 
 _shares_memory: Callable[[Tensor, Tensor], bool] = torch._C._is_alias_of  # type: ignore[attr-defined]
+
+_AS_IT_IS = nullcontext()
 
 MAY_COPY = {aten.reshape, aten.reshape_as, aten.flatten, aten.ravel, aten.contiguous, aten.to}
 """Operations that return a view, or a copy where the layout of memory demands it."""
@@ -124,7 +126,7 @@ class LumpedTensor(Tensor):
         """Make a tensor of the full shape without memory of its own."""
         shape = [along.size if along else size for along, size in zip(classes, compact.shape, strict=True)]
         make: Any = torch.Tensor._make_wrapper_subclass
-        with torch.inference_mode(_autograd.watches or torch.is_inference_mode_enabled()):
+        with torch.inference_mode() if _autograd.watches else _AS_IT_IS:
             tensor: LumpedTensor = make(cls, shape, dtype=compact.dtype, device=compact.device)
         tensor._content = _Content(compact, tuple(classes))
         return tensor
@@ -410,10 +412,12 @@ def _with_own_memory(x: Any, given: Sequence[Tensor]) -> Any:
     """
     if not isinstance(x, Tensor):
         return x
-    part = lumped(x)
-    if any(_shares_memory(part.compact, one) for one in given):
-        part = LumpedTensor(part.compact.clone(), part.classes)
-    return part if any(part.classes) or part.compact.requires_grad else part.compact
+    compact = x.compact if isinstance(x, LumpedTensor) else x
+    shares = any(_shares_memory(compact, one) for one in given)
+    if isinstance(x, LumpedTensor) and any(x.classes):
+        return LumpedTensor(compact.clone(), x.classes) if shares else x
+    compact = compact.clone() if shares else compact
+    return lumped(compact) if compact.requires_grad else compact
 
 
 def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]:
