@@ -122,6 +122,47 @@ def test_options_are_those_of_the_api(capsys, folder):
     assert float(score) == epsinas.score(made("small"), batch, (0.1, 0.5), "kept", engine="full-width")
 
 
+def test_another_metric(capsys, folder):
+    np.save(folder / "labels.npy", np.arange(6) % 4)
+    batch, labels = np.load(folder / "batch.npy"), np.arange(6) % 4
+    for metric, words in (("expected_synflow", []), ("snip", ["--labels", "labels.npy"])):
+        assert command("score", "model", "my_models:large", "my_models:deep", "--metric", metric, *words) == 0
+        found = [float(score) for _, score in rows(capsys.readouterr().out)[1:]]
+        given = ((made("large"), batch.astype(np.float64)), (made("deep"), batch))
+        expected = [epsinas.score(model, inputs, metric=metric, labels=labels) for model, inputs in given]
+        # The deep model has random weights, which are others each time.
+        assert found[0] == expected[0]
+        assert (found[1] == expected[1]) == (metric == "expected_synflow")
+
+
+def test_a_metric_of_ones_own(capsys, folder):
+    (folder / "my_metrics.py").write_text("def width(network, batch):\n    return network.first.weight.shape[0]\n")
+    assert command("score", "model", "my_models:small", "--metric", "my_metrics:width") == 0
+    assert rows(capsys.readouterr().out)[1:] == [["my_models:small", "4.0"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--metric", "snip"], "--labels: found none, expected LABELS.npy; the metric snip needs them"),
+        (["--metric", "cv", "--labels", "labels.npy"], "my_models:small: metric cv: found a torch model, expected a "),
+        (["--metric", "near", "--weights", "1", "2"], "my_models:small: weights: found some, expected none for the "),
+        (["--seed", "-1"], "--seed: found -1, expected 0 or more"),
+    ],
+)
+def test_metrics_are_refused_in_a_line(capsys, folder, words, message):
+    np.save(folder / "labels.npy", np.arange(6) % 4)
+    assert refused(capsys, "score", "model", "my_models:small", *words).startswith(message)
+
+
+def test_the_help_names_the_metrics_that_any_model_has(capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "model", "--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ("expected_synflow", "naswot", "grad_norm", "--labels"))
+    assert "tenas_regions" not in text
+
+
 def test_the_default_weights_are_said(capsys):
     with pytest.raises(SystemExit):
         main(["score", "model", "--help"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError, one_line
-from epsinas.metrics.base import CONSTANT_WEIGHTS, LABELS, Metric, Scored, find_metric
+from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored, find_metric
 from epsinas.metrics.epsilon import check_weights, pair_setting
 from epsinas.metrics.normalisation import check_zeros
 from epsinas.metrics.subject import Conditions, Subject
@@ -176,14 +176,7 @@ def check_conditions(metric: Metric, conditions: Conditions) -> None:
     """
     conditions.check()
     metric.check_family(conditions.space.family)
-    if LABELS not in metric.needs:
-        return
-    labels, size = conditions.labels, len(conditions.tensor)
-    if labels is None:
-        raise InputError(f"labels: found none, expected one for each image; the metric {metric.name} needs them")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (size,):
-        found = f"{labels.dtype} of shape {labels.shape}"
-        raise InputError(f"labels: found {found}, expected integers of shape ({size},), one for each image")
+    metric.check_labels(conditions.labels, len(conditions.tensor))
 
 
 def distinct(

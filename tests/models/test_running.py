@@ -159,6 +159,6 @@ def test_states_of_lumped_samples():
 
 def test_the_fused_attention_is_as_it_was():
     before = torch.backends.mha.get_fastpath_enabled()
-    with running._composed_attention():
+    with running.composed_attention():
         assert not torch.backends.mha.get_fastpath_enabled()
     assert torch.backends.mha.get_fastpath_enabled() == before

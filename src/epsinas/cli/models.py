@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from epsinas.cli.options import (
     add_command,
+    add_metric_options,
     add_output_option,
     add_zeros_option,
     check_output,
+    check_seed,
+    chosen_metric,
     digits,
     opened_output,
     write_choice,
 )
 from epsinas.engines.base import ENGINES, FAMILIES
 from epsinas.errors import InputError, one_line
+from epsinas.metrics.base import METRICS
 from epsinas.metrics.epsilon import check_weights
 
 if TYPE_CHECKING:
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 
 _SCORE = """\
 Score torch models of one's own without training them. Each is named by a function without arguments that returns a
-torch.nn.Module, or by such a module; the working directory is searched, too.
+torch.nn.Module, or by such a module; the working directory is searched, too. The metric is epsilon unless --metric
+names another, most of which are of the weights that the models have.
 
 Output is CSV with the header "model,score", in the order given; the score is empty where a model has none. Standard
 error says why, and what else may make a score another than expected.
@@ -38,6 +43,8 @@ _EXAMPLES = """\
 examples:
   epsinas score model my_models:small my_models:large --images batch.npy --weights 1e-3 1 --output scores.csv
   epsinas score model my_models:small --images cifar10.npz --dataset cifar10
+  epsinas score model my_models:small --images batch.npy --metric expected_synflow
+  epsinas score model my_models:small --images batch.npy --metric grad_norm --labels labels.npy
 """
 
 _WEIGHTS = """\
@@ -58,6 +65,7 @@ def add_score_models(spaces: Any) -> None:
     """Add models to what can be scored."""
     parser = add_command(spaces, "model", help="torch models of one's own", description=_SCORE, epilog=_EXAMPLES)
     _add_models_options(parser, "+")
+    add_metric_options(parser, (metric for metric in METRICS if metric.any_model))
     _add_epsilon_options(parser)
     add_output_option(parser)
     parser.set_defaults(run=_score)
@@ -105,7 +113,7 @@ def _add_epsilon_options(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=float,
         metavar=("LOW", "HIGH"),
-        help="the two constant weights (default 0.001 1)",
+        help="the two constant weights of epsilon (default 0.001 1)",
     )
     add_zeros_option(parser)
     parser.add_argument(
@@ -119,8 +127,10 @@ def _add_epsilon_options(parser: argparse.ArgumentParser) -> None:
 def _score(options: argparse.Namespace) -> None:
     from epsinas.models.diagnosis import score
 
+    check_seed(options.seed)
     check_output(options.output)
-    settings = _settings(options)
+    metric, labels = chosen_metric(options)
+    settings = _settings(options) | {"metric": metric, "labels": labels, "seed": options.seed}
     scores = []
     for name, model, batch in _models(options):
         with _speaking_of(name):

@@ -7,14 +7,16 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from epsinas.errors import InputError
+from epsinas.files.arrays import read_array
 from epsinas.files.whole import atomic
+from epsinas.metrics.base import LABELS, Metric, find_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,36 @@ def add_import_option(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         help="a module of one's own that registers search spaces or metrics; may be repeated",
     )
+
+
+def add_metric_options(parser: argparse.ArgumentParser, metrics: Iterable[Metric]) -> None:
+    """Add the metric, one of these or one's own, and what some metrics need."""
+    names = ", ".join(metric.name for metric in metrics)
+    parser.add_argument(
+        "--metric",
+        default="epsilon",
+        metavar="NAME",
+        help=f"one of {names} (default epsilon), or package.module:function for one's own, of a network and a batch",
+    )
+    parser.add_argument(
+        "--labels", metavar="LABELS.npy", help="integers (N,), one for each image, where a metric needs them"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of random numbers (default 0)")
+
+
+def chosen_metric(options: argparse.Namespace) -> tuple[Metric, np.ndarray | None]:
+    """Return the metric and the labels that `add_metric_options` asked for."""
+    metric = find_metric(options.metric)
+    labels = None if options.labels is None else read_array(options.labels, "labels")
+    if labels is None and LABELS in metric.needs:
+        raise InputError(f"--labels: found none, expected LABELS.npy; the metric {metric.name} needs them")
+    return metric, labels
+
+
+def check_seed(seed: int) -> None:
+    """Raise `InputError` where a seed is negative."""
+    if seed < 0:
+        raise InputError(f"--seed: found {seed}, expected 0 or more")
 
 
 def add_zeros_option(parser: argparse.ArgumentParser) -> None:

@@ -13,17 +13,19 @@ from tqdm import tqdm
 from epsinas.cli.models import add_score_models, add_weights_models
 from epsinas.cli.options import (
     add_command,
+    add_metric_options,
     add_output_option,
     add_zeros_option,
     check_output,
+    check_seed,
+    chosen_metric,
     digits,
     opened_output,
     write_choice,
 )
 from epsinas.engines.base import ENGINES, FAMILIES, PRECISIONS
 from epsinas.errors import InputError
-from epsinas.files.arrays import read_array
-from epsinas.metrics.base import LABELS, LIMIT, METRICS, Metric, find_metric
+from epsinas.metrics.base import LIMIT, METRICS, Metric
 from epsinas.spaces.base import SPACES, Space
 from epsinas.streams import stream
 
@@ -111,7 +113,6 @@ def _add_network_options(parser: argparse.ArgumentParser, space: type[Space]) ->
 
 
 def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> None:
-    metrics = [metric.name for metric in METRICS if _is_scorable(metric, space)]
     parser.add_argument(
         "--architectures",
         required=True,
@@ -119,17 +120,7 @@ def _add_score_options(parser: argparse.ArgumentParser, space: type[Space]) -> N
         help="one architecture a line; - is standard input"
         + (", all the whole space" if hasattr(space, "architectures") else ""),
     )
-    parser.add_argument(
-        "--metric",
-        default="epsilon",
-        metavar="NAME",
-        help=f"one of {', '.join(metrics)} (default epsilon), or "
-        "package.module:function for one's own, of a network and a batch",
-    )
-    parser.add_argument(
-        "--labels", metavar="LABELS.npy", help="integers (N,), one for each image, where a metric needs them"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of random weights (default 0)")
+    add_metric_options(parser, (metric for metric in METRICS if _is_scorable(metric, space)))
     low, high = space.weights
     parser.add_argument(
         "--weights",
@@ -186,15 +177,12 @@ def _score(options: argparse.Namespace) -> None:
 
     if options.weights is not None:
         check_weights(options.weights)
-    metric = find_metric(options.metric)
+    metric, labels = chosen_metric(options)
     jobs = options.jobs if options.jobs is not None else usable_cores()
     if jobs < 1:
         raise InputError(f"--jobs: found {jobs}, expected 1 or more")
-    _check_seed(options.seed)
+    check_seed(options.seed)
     check_output(options.output)
-    labels = None if options.labels is None else read_array(options.labels, "labels")
-    if labels is None and LABELS in metric.needs:
-        raise InputError(f"--labels: found none, expected LABELS.npy; the metric {metric.name} needs them")
     space, batch = _network_inputs(options)
     architectures = _architectures(options.architectures, space)
     with tqdm(total=len(architectures), unit="network", disable=None, file=sys.stderr) as bar:
@@ -226,7 +214,7 @@ def _weights(options: argparse.Namespace) -> None:
 
     if options.networks < 1:
         raise InputError(f"--networks: found {options.networks}, expected 1 or more")
-    _check_seed(options.seed)
+    check_seed(options.seed)
     check_output(options.output)
     space, batch = _network_inputs(options)
     table = choose_weights(space, batch, stream(options.seed, "choice of weights"), options.networks, options.precision)
@@ -280,8 +268,3 @@ def _architectures(file: str, space: Space) -> list[str]:
         except InputError as error:
             raise InputError(f"{name}, line {number}: {error}") from None
     return [line.strip() for line in lines]
-
-
-def _check_seed(seed: int) -> None:
-    if seed < 0:
-        raise InputError(f"--seed: found {seed}, expected 0 or more")

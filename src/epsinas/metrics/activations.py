@@ -100,7 +100,7 @@ def _forward_pass(subject: Subject) -> ForwardPass:
             seen.blocks.append(_block(output, generator))
 
     with torch.no_grad():
-        watched_pass(subject.network, subject.tensor, watch)
+        subject.watched(subject.network, subject.tensor, watch)
     return seen
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from epsinas.errors import InputError
 from epsinas.registry import Registry, import_own
 
@@ -74,6 +76,7 @@ class Metric:
         work: how much a list of settings costs, in units of a single one.
         columns: what a setting says, as columns of a table.
         skeleton: changes to a study's skeleton, given its section.
+        any_model: whether it can score any torch module; see `epsinas.score`.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Metric:
     work: Callable[[Sequence[str]], float] = field(default=len)
     columns: Callable[[str], dict[str, object]] = field(default=lambda setting: {})
     skeleton: Callable[[Mapping[str, Any]], dict[str, int]] = field(default=lambda section: {})
+    any_model: bool = False
 
     @property
     def tells_apart_by(self) -> str:
@@ -106,6 +110,16 @@ class Metric:
         """Raise `InputError` where it cannot score the networks of a family."""
         if not self.suits(family):
             raise InputError(f"metric {self.name}: found networks of {family}, expected {' or '.join(self.families)}")
+
+    def check_labels(self, labels: np.ndarray | None, size: int) -> None:
+        """Raise `InputError` where it needs labels, and they are not one integer for each of so many images."""
+        if LABELS not in self.needs:
+            return
+        if labels is None:
+            raise InputError(f"labels: found none, expected one for each image; the metric {self.name} needs them")
+        if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (size,):
+            found = f"{labels.dtype} of shape {labels.shape}"
+            raise InputError(f"labels: found {found}, expected integers of shape ({size},), one for each image")
 
 
 METRICS: Registry[Metric] = Registry("metric", "epsinas.metrics", "METRIC")
@@ -129,7 +143,8 @@ def find_metric(name: str) -> Metric:
     """Return a metric by its name or alias, or one's own by `package.module:function`.
 
     The function takes a network with random weights, a `torch.nn.Module` that knows its `architecture`, and the batch,
-    and returns a number. The network is its own: it may change it. The metric bears the function's name.
+    and returns a number. The network is its own: it may change it. The metric bears the function's name. A torch model
+    of one's own has the weights that it has.
 
     Raises:
         InputError: there is no such metric, module or function, or its name is that of another.
@@ -152,4 +167,4 @@ def own_metric(function: Callable[[Any, Any], float]) -> Metric:
         return scored(float(function(subject.copy(), subject.tensor)))
 
     name = function.__name__
-    return Metric(name, name, "one's own", score, needs=(RANDOM_WEIGHTS,), cost="seconds")
+    return Metric(name, name, "one's own", score, needs=(RANDOM_WEIGHTS,), cost="seconds", any_model=True)

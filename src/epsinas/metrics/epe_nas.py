@@ -69,4 +69,5 @@ METRIC = Metric(
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
     families=("images",),
+    any_model=True,
 )

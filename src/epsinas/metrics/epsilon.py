@@ -147,4 +147,5 @@ METRIC = Metric(
     },
     work=_work,
     columns=_columns,
+    any_model=True,
 )

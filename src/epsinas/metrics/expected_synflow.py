@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from epsinas.metrics.base import Metric, Scored, scored
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
-    from epsinas.spaces import ImageSpace
 
 
 def _score(subject: Subject, setting: str) -> Scored:
     """Return log(1 + S), S as in `synflow` but of the network whose layers have the constant weights E|w|.
 
     Without batch normalisation, and for the absolute values of the weights, the network is linear in each layer, so
-    that S is the mean over initialisations; see `epsinas.engines.images.flow`, also for max pooling. Of the images, it
-    sees the shape alone.
+    that S is the mean over initialisations; see `epsinas.engines.images.flow`, also for max pooling, and for torch
+    models `epsinas.models.flow`. Of the images, it sees the shape alone.
     """
-    from epsinas.engines.images.flow import mean_flow
-
-    shape = subject.conditions.family.shape(subject.batch)
-    mantissa, exponent = mean_flow(cast("ImageSpace", subject.space), subject.architecture, shape)
-    return scored(log_of_one_more(mantissa, exponent))
+    return scored(log_of_one_more(*subject.mean_flow()))
 
 
 def log_of_one_more(mantissa: float, exponent: int) -> float:
@@ -46,4 +41,5 @@ METRIC = Metric(
     reference="the mean over random initialisations of Tanaka et al. (2020), arXiv 2006.05467",
     score=_score,
     families=("images",),
+    any_model=True,
 )

@@ -18,11 +18,10 @@ def _score(subject: Subject, setting: str) -> Scored:
     counts as often as it has weights (fan in), as in the scores published with the metric. The biases of the classifier
     are in its outputs: a network that the images do not reach has a score too, that of its logits.
     """
-    weights, _, channels = subject.once(loss_gradients)
     return scored(
         sum(
-            weight[0].numel() * float(channel.double().square().mean(dim=0).sum()) / 2
-            for weight, channel in zip(weights, channels, strict=True)
+            fan_in * float(channels.double().square().mean(dim=0).sum()) / 2
+            for fan_in, channels in subject.once(loss_gradients).channels
         )
     )
 
@@ -35,4 +34,5 @@ METRIC = Metric(
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
     families=("images",),
+    any_model=True,
 )

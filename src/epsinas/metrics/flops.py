@@ -2,4 +2,4 @@
 
 from epsinas.metrics.counts import counted
 
-METRIC = counted("flops", "FLOPs")
+METRIC = counted("flops", "FLOPs", any_model=True)

@@ -37,4 +37,5 @@ METRIC = Metric(
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
     families=("images",),
+    any_model=True,
 )

@@ -6,7 +6,7 @@ reach the outputs, its gradient is 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from epsinas.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from epsinas.engines.images.full_width import FullWidthNetwork
     from epsinas.metrics.subject import Subject
 
 
@@ -25,17 +24,14 @@ class TrainingPass(NamedTuple):
     Attributes:
         images: (N, C, H, W), of which there are gradients.
         weights: of the convolutions and the classifier, in the order of the description.
-        outputs: of the same layers, (N, channels, H, W) and the logits (N, classes).
+        logits: (N, classes).
+        layers: the weight and the output of each layer that is applied, (N, channels, H, W) and the logits.
     """
 
     images: Tensor
     weights: list[Tensor]
-    outputs: list[Tensor]
-
-    @property
-    def logits(self) -> Tensor:
-        """(N, classes)."""
-        return self.outputs[-1]
+    logits: Tensor
+    layers: list[tuple[Tensor, Tensor]]
 
 
 class LossGradients(NamedTuple):
@@ -44,13 +40,13 @@ class LossGradients(NamedTuple):
     Attributes:
         weights: the layers' weights.
         gradients: of the weights, in their shapes.
-        channels: (N, channels) for each layer, for each image the sum over the pixels of a channel's output times its
-            gradient.
+        channels: for each layer that is applied, how many weights a channel has, and (N, channels): for each image
+            the sum over the pixels of a channel's output times its gradient.
     """
 
     weights: list[Tensor]
     gradients: list[Tensor]
-    channels: list[Tensor]
+    channels: list[tuple[int, Tensor]]
 
 
 def checked_labels(subject: Subject, classes: int) -> np.ndarray:
@@ -71,31 +67,39 @@ def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -
     """Return the mean cross entropy of logits (n, classes) with the labels of a part of the batch."""
     import torch
 
+    if logits.ndim != 2:
+        raise InputError(f"outputs: found shape {tuple(logits.shape)}, expected one logit for each image and class")
     labels = torch.from_numpy(checked_labels(subject, logits.shape[1])[part])
-    return torch.nn.functional.cross_entropy(logits, labels)
+    return torch.nn.functional.cross_entropy(logits, labels.to(logits.device))
 
 
 def forward(subject: Subject) -> TrainingPass:
     """Run the network on the batch; its graph remains for backward passes, which must retain it."""
-    from epsinas.engines.images.inside import layer_outputs, layer_weights
+    from epsinas.engines.images.inside import layer_weights
 
-    network = _network(subject)
-    images = subject.tensor.detach().requires_grad_()
-    return TrainingPass(images, layer_weights(network), layer_outputs(network, images))
+    images = subject.tensor.detach()
+    images.requires_grad_(images.is_floating_point())
+    return TrainingPass(images, layer_weights(subject.network), *subject.logits_and_layers(subject.network, images))
 
 
 def loss_gradients(subject: Subject) -> LossGradients:
     """Differentiate the loss by the weights and the layers' outputs."""
     import torch
 
-    _, weights, outputs = done = subject.once(forward)
-    loss = cross_entropy(subject, done.logits)
-    found = torch.autograd.grad(loss, [*weights, *outputs], retain_graph=True, materialize_grads=True)
-    channels = [
-        (output.detach() * gradient).flatten(2).sum(dim=2) if output.ndim > 2 else output.detach() * gradient
-        for output, gradient in zip(outputs, found[len(weights) :], strict=True)
-    ]
+    _, weights, logits, layers = subject.once(forward)
+    loss = cross_entropy(subject, logits)
+    parts = [*weights, *(output for _, output in layers)]
+    found = torch.autograd.grad(loss, parts, retain_graph=True, materialize_grads=True)
+    channels = [_channels(*layer, gradient) for layer, gradient in zip(layers, found[len(weights) :], strict=True)]
     return LossGradients([weight.detach() for weight in weights], list(found[: len(weights)]), channels)
+
+
+def _channels(weight: Tensor, output: Tensor, gradient: Tensor) -> tuple[int, Tensor]:
+    products = output.detach() * gradient
+    if weight.ndim == 2:  # a linear layer, whose channels come last
+        products = products.movedim(-1, 1)
+    products = products.flatten(2).sum(dim=2) if products.ndim > 2 else products
+    return weight.numel() // products.shape[1], products
 
 
 def input_gradients(subject: Subject) -> np.ndarray:
@@ -106,8 +110,10 @@ def input_gradients(subject: Subject) -> np.ndarray:
     import torch
 
     done = subject.once(forward)
+    if not done.images.is_floating_point():
+        raise InputError(f"batch: found {done.images.dtype}, of which there are no gradients, expected floating point")
     (found,) = torch.autograd.grad(done.logits.sum(), done.images, retain_graph=True, materialize_grads=True)
-    return found.flatten(1).double().numpy()
+    return found.flatten(1).double().cpu().numpy()
 
 
 def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
@@ -116,13 +122,9 @@ def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
 
     from epsinas.engines.images.inside import layer_weights
 
-    network = _network(subject)
-    loss = cross_entropy(subject, network(subject.tensor[part]), part)
+    network = subject.network
+    loss = cross_entropy(subject, subject.logits(network, subject.tensor[part]), part)
     return list(torch.autograd.grad(loss, layer_weights(network), materialize_grads=True))
-
-
-def _network(subject: Subject) -> FullWidthNetwork:
-    return cast("FullWidthNetwork", subject.network)
 
 
 def inner_products(first: list[Tensor], second: list[Tensor]) -> list[float]:

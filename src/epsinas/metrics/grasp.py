@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
 from epsinas.metrics.gradients import cross_entropy, inner_products
 
 if TYPE_CHECKING:
-    from epsinas.engines.images.full_width import FullWidthNetwork
     from epsinas.metrics.subject import Subject
 
 
@@ -26,11 +25,9 @@ def _score(subject: Subject, setting: str) -> Scored:
     import torch
 
     from epsinas.engines.images.inside import layer_weights
-    from epsinas.engines.images.second_order import logits
 
-    network = cast("FullWidthNetwork", subject.network)
-    weights = layer_weights(network)
-    loss = cross_entropy(subject, logits(network, subject.tensor))
+    weights = layer_weights(subject.network)
+    loss = cross_entropy(subject, subject.twice_differentiable(subject.network, subject.tensor))
     gradients = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
     half = torch.stack([(gradient * gradient.detach()).sum() for gradient in gradients]).sum()
     products = torch.autograd.grad(half, weights, materialize_grads=True)
@@ -45,4 +42,5 @@ METRIC = Metric(
     needs=(RANDOM_WEIGHTS, LABELS),
     cost="seconds",
     families=("images",),
+    any_model=True,
 )

@@ -53,4 +53,5 @@ METRIC = Metric(
     needs=(RANDOM_WEIGHTS,),
     cost="seconds",
     families=("images",),
+    any_model=True,
 )

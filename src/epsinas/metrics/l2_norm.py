@@ -16,8 +16,9 @@ def _score(subject: Subject, setting: str) -> Scored:
     It counts layers: weights of torch's initialisation have the variance 1 / (3 fan in), so that the norm of a layer
     is near sqrt(channels out / 3), whatever its kernel.
     """
-    weights = (parameter for parameter in subject.network.parameters() if parameter.ndim > 1)
-    return scored(sum(float(weight.detach().norm()) for weight in weights))
+    from epsinas.engines.images.inside import layer_weights
+
+    return scored(sum(float(weight.detach().norm()) for weight in layer_weights(subject.network)))
 
 
 METRIC = Metric(
@@ -26,4 +27,5 @@ METRIC = Metric(
     reference="Abdelfattah et al. (2021), arXiv 2101.08134, Section 3.2",
     score=_score,
     needs=(RANDOM_WEIGHTS,),
+    any_model=True,
 )

@@ -2,4 +2,4 @@
 
 from epsinas.metrics.counts import counted
 
-METRIC = counted("layers", "layers")
+METRIC = counted("layers", "layers", any_model=True)

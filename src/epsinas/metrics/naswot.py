@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epsinas.errors import InputError
 from epsinas.metrics.activations import forward_pass, of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
@@ -47,12 +48,15 @@ def _agreements(code: torch.Tensor) -> np.ndarray:
     """Count the units in which two images agree, float64 (N, N): (s s' + units) / 2 with s = 2 c - 1."""
     # Whole numbers, which float32 has exactly.
     signs = 2.0 * code.float() - 1
-    return ((signs @ signs.T).double().numpy() + code.shape[1]) / 2
+    return ((signs @ signs.T).double().cpu().numpy() + code.shape[1]) / 2
 
 
 def _score(subject: Subject) -> float:
     """Score by the ReLUs of one pass; all count, also those that lead nowhere."""
-    return code_volume(forward_pass(subject).codes)
+    codes = forward_pass(subject).codes
+    if not codes:
+        raise InputError("metric naswot: found no ReLU in the network, expected one or more")
+    return code_volume(codes)
 
 
 METRIC = Metric(
@@ -62,4 +66,5 @@ METRIC = Metric(
     score=of_connected(_score),
     needs=(RANDOM_WEIGHTS,),
     families=("images",),
+    any_model=True,
 )

@@ -43,4 +43,5 @@ METRIC = Metric(
     score=of_connected(_score),
     needs=(RANDOM_WEIGHTS,),
     families=("images",),
+    any_model=True,
 )

@@ -2,4 +2,4 @@
 
 from epsinas.metrics.counts import counted
 
-METRIC = counted("parameters", "parameters")
+METRIC = counted("parameters", "parameters", any_model=True)

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from epsinas.streams import torch_stream
 
 if TYPE_CHECKING:
     import torch
+
+    from epsinas.engines.images.full_width import FullWidthNetwork
+    from epsinas.metrics.activations import Watch
+    from epsinas.spaces import ImageSpace
 
 Result = TypeVar("Result")
 
@@ -148,6 +152,46 @@ class Subject:
     def copy(self) -> torch.nn.Module:
         """Return a copy of `network`."""
         return copy.deepcopy(self.network)
+
+    # How metrics run such a network; a torch model of one's own (`epsinas.models.subject`) has other ways to do it.
+
+    def logits(self, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, classes)."""
+        return network(images)
+
+    def logits_and_layers(
+        self, network: torch.nn.Module, images: torch.Tensor
+    ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
+        """Return the logits, and of each convolution and linear layer that is applied its weight and its output."""
+        from epsinas.engines.images.inside import layer_outputs, layer_weights
+
+        outputs = layer_outputs(cast("FullWidthNetwork", network), images)
+        return outputs[-1], list(zip(layer_weights(network), outputs, strict=True))
+
+    def twice_differentiable(self, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits, for second derivatives by the weights of convolutions and linear layers."""
+        from epsinas.engines.images.second_order import logits
+
+        return logits(cast("FullWidthNetwork", network), images)
+
+    def unnormalised(self, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits where normalisations pass on what they get."""
+        from epsinas.engines.images.inside import without_batch_norm
+
+        return without_batch_norm(cast("FullWidthNetwork", network), images)
+
+    def watched(self, network: torch.nn.Module, inputs: torch.Tensor, watch: Watch) -> torch.Tensor:
+        """Return the logits, and tell `watch` of the operations; see `epsinas.metrics.activations.watched_pass`."""
+        from epsinas.metrics.activations import watched_pass
+
+        return watched_pass(network, inputs, watch)
+
+    def mean_flow(self) -> tuple[float, int]:
+        """Return SynFlow of the network of mean absolute weights, (mantissa, exponent) of two."""
+        from epsinas.engines.images.flow import mean_flow
+
+        shape = self.conditions.family.shape(self.batch)
+        return mean_flow(cast("ImageSpace", self.space), self.architecture, shape)
 
 
 def _outputs(subject: Subject, weight: float) -> np.ndarray | Deviations:

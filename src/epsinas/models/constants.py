@@ -82,12 +82,7 @@ def constant_copy(
         >>> copied.roles
         {'0.weight': 'weight', '0.bias': 'zero'}
     """
-    module = _copy(model)
-    for part in [*module.modules(), *_unregistered_modules(module)]:
-        # Not `eval()` and `train()`, which models overrule to keep a part of them in some mode.
-        part.training = _uses_the_batch(part)
-    for part in module.modules():
-        _make_plain(part)
+    module = _plain_copy(model)
     names: dict[nn.Parameter, list[str]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         names.setdefault(parameter, []).append(name)
@@ -112,6 +107,40 @@ def constant_copy(
             if not isinstance(owners[path], torch.jit.ScriptModule):
                 setattr(owners[path], own, new)
     return Copy(module, {name: found[one] for one, tied in names.items() for name in tied}, _notes(module))
+
+
+def present_copy(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """Copy a model with its present weights, otherwise as `constant_copy` does; all its parameters have gradients.
+
+    Returns:
+        The copy, and notes.
+
+    Raises:
+        InputError: as `constant_copy`.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 1), nn.Dropout())
+        >>> module, _ = present_copy(model)
+        >>> module[0].weight.equal(model[0].weight), module[1].training, model[1].training
+        (True, False, True)
+    """
+    module = _plain_copy(model)
+    for parameter in module.parameters():
+        if _is_shareable(parameter):
+            parameter.data = parameter.data.clone()
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
+    return module, _notes(module)
+
+
+def _plain_copy(model: nn.Module) -> nn.Module:
+    """Copy a model in the mode in which it is scored, its parameters ordinary ones, which may share their memory."""
+    module = _copy(model)
+    for part in [*module.modules(), *_unregistered_modules(module)]:
+        # Not `eval()` and `train()`, which models overrule to keep a part of them in some mode.
+        part.training = _uses_the_batch(part)
+    for part in module.modules():
+        _make_plain(part)
+    return module
 
 
 def _copy(model: nn.Module) -> nn.Module:

@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from epsinas.errors import InputError
+from epsinas.metrics.base import Metric, find_metric
 from epsinas.metrics.epsilon import check_weights, epsilon
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import ROUNDINGS
 from epsinas.models.calls import distinct_outputs
 from epsinas.models.running import Pass, Signal, Tally, run
+from epsinas.models.subject import score_model
 
 WEIGHTS = (1e-3, 1.0)
 """The two constant weights where none are given."""
@@ -100,28 +103,37 @@ def score(
     *,
     engine: str = "lumped",
     roles: Mapping[str, str] | None = None,
+    metric: str | Metric = "epsilon",
+    labels: Any = None,
+    seed: int = 0,
 ) -> float:
-    """Score any torch module by the epsilon metric (Gracheva 2024, Section 2, Equations 1 to 4).
+    """Score any torch module by the epsilon metric (Gracheva 2024, Section 2, Equations 1 to 4), or by another one.
 
-    Every weight is set to a constant, biases to 0; batch normalisation uses the statistics of the batch; everything
-    else, such as dropout, is in evaluation mode. The module, its hooks and state, the batch and torch's random numbers
+    For epsilon, every weight is set to a constant, biases to 0; most other metrics are of the weights that the module
+    has. Batch normalisation uses the statistics of the batch; everything else, such as dropout, is in evaluation mode.
+    The module, its hooks and state, the batch and torch's random numbers
     are not touched, also after an error. Warns in one line where there is no score, and why; where rounding makes more
     than 1 % of it; and where something in the model may make it another than expected.
 
     Args:
         model: any module.
         batch: what it takes: a tensor or array; a tuple or list of positional arguments; a dict of arguments by name.
-        weights: (low, high), positive.
+            Other metrics than epsilon are for one tensor.
+        weights: (low, high), positive; of epsilon only.
         zeros: see `epsinas.epsilon`.
         engine: `lumped` computes equal channels once; `full-width` runs the module as it is, which is the reference.
-        roles: `weight`, `zero` or `keep` for parameters by name or pattern, where names mislead.
+        roles: `weight`, `zero` or `keep` for parameters by name or pattern, where names mislead; of epsilon only.
+        metric: a name, see docs/models.md for those that any module has; `package.module:function` (see
+            `epsinas.metrics.base.find_metric`); or a metric.
+        labels: integers (N,), one for each sample, for metrics that need them; the output is then (N, classes).
+        seed: of what metrics draw.
 
     Returns:
-        The score, NaN where the outputs are constant or not finite.
+        The score, NaN where there is none: for epsilon, where the outputs are constant or not finite.
 
     Raises:
         InputError: bad weights, a batch that is not finite, a model without weights to set, or outputs that are no
-            tensor.
+            tensor; a metric that is unknown, not for any module, or lacks labels.
 
     Example:
         >>> import torch
@@ -136,7 +148,18 @@ def score(
         >>> batch = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> round(score(Residual(), batch, weights=(1e-3, 1.0)), 3)
         0.661
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2, bias=False))
+        >>> score(model, batch, metric="parameters")
+        384.0
+        >>> round(score(model, batch, metric="expected_synflow"), 3)  # log(1 + 384 / (2 sqrt 192))
+        2.698
     """
+    metric = find_metric(metric) if isinstance(metric, str) else metric
+    if metric.name != "epsilon":
+        for name, given in (("weights", weights is not WEIGHTS), ("roles", roles is not None)):
+            if given:
+                raise InputError(f"{name}: found some, expected none for the metric {metric.name}")
+        return score_model(metric, model, batch, labels, seed, engine)
     found = _diagnosed(model, batch, weights, zeros, engine, roles, signals=False)
     if found.reason:
         # Only now is it worth looking at every layer.

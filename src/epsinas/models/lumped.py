@@ -12,7 +12,8 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -24,6 +25,8 @@ aten = torch.ops.aten
 _COMPOSED = torch._C.DispatchKey.CompositeImplicitAutograd
 
 _shares_memory: Callable[[Tensor, Tensor], bool] = torch._C._is_alias_of  # type: ignore[attr-defined]
+
+_AS_IT_IS = nullcontext()
 
 MAY_COPY = {aten.reshape, aten.reshape_as, aten.flatten, aten.ravel, aten.contiguous, aten.to}
 """Operations that return a view, or a copy where the layout of memory demands it."""
@@ -123,7 +126,8 @@ class LumpedTensor(Tensor):
         """Make a tensor of the full shape without memory of its own."""
         shape = [along.size if along else size for along, size in zip(classes, compact.shape, strict=True)]
         make: Any = torch.Tensor._make_wrapper_subclass
-        tensor: LumpedTensor = make(cls, shape, dtype=compact.dtype, device=compact.device)
+        with torch.inference_mode() if _autograd.watches else _AS_IT_IS:
+            tensor: LumpedTensor = make(cls, shape, dtype=compact.dtype, device=compact.device)
         tensor._content = _Content(compact, tuple(classes))
         return tensor
 
@@ -291,6 +295,44 @@ def add_rule(*operations: Any) -> Callable[[Rule], Rule]:
 
 def compute(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     """Compute an operation of which some tensors are lumped; say whether by a rule, rather than at full width."""
+    if not _autograd.watches:
+        return _compute(func, args, kwargs)
+    with torch.inference_mode(False):
+        return _compute(func, *tree_map(_watchable, (args, kwargs)))
+
+
+class _Autograd(threading.local):
+    """Whether autograd watches what is computed of the smaller tensors."""
+
+    watches = False
+
+
+_autograd = _Autograd()
+
+
+@contextmanager
+def watched_by_autograd() -> Iterator[None]:
+    """Have autograd watch what is computed of the smaller tensors, while a model runs in inference mode.
+
+    It never watches the lumped tensors, whose operations would else be in its graph, too.
+    """
+    _autograd.watches = True
+    try:
+        yield
+    finally:
+        _autograd.watches = False
+
+
+def _watchable(x: Any) -> Any:
+    """Return a tensor that autograd may keep, for one that a model made in inference mode."""
+    if isinstance(x, LumpedTensor):
+        if x.compact.is_inference():
+            x._content.compact = x.compact.clone()
+        return x
+    return x.clone() if isinstance(x, Tensor) and x.is_inference() else x
+
+
+def _compute(func: Any, args: tuple, kwargs: dict) -> tuple[Any, bool]:
     if _changes_first(func) and isinstance(args[0], LumpedTensor):
         return _in_place(func, args, kwargs)
     return _out_of_place(func, args, kwargs)
@@ -364,14 +406,18 @@ def _is_view(func: Any) -> bool:
 
 
 def _with_own_memory(x: Any, given: Sequence[Tensor]) -> Any:
-    """Return a result that shares no memory with operands: an ordinary tensor, if it has no classes."""
+    """Return a result that shares no memory with operands: an ordinary tensor, if it has no classes.
+
+    One that autograd watches stays inside, or autograd would watch what is done to lumped tensors themselves.
+    """
     if not isinstance(x, Tensor):
         return x
     compact = x.compact if isinstance(x, LumpedTensor) else x
     shares = any(_shares_memory(compact, one) for one in given)
     if isinstance(x, LumpedTensor) and any(x.classes):
         return LumpedTensor(compact.clone(), x.classes) if shares else x
-    return compact.clone() if shares else compact
+    compact = compact.clone() if shares else compact
+    return lumped(compact) if compact.requires_grad else compact
 
 
 def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]:
@@ -384,8 +430,10 @@ def _in_place(func: Any, args: tuple, kwargs: dict) -> tuple[LumpedTensor, bool]
     if len(family) > 1:
         if any(tensor._content.branch is not content.branch for tensor in family):
             raise NotImplementedError(f"{func} of a tensor that may share memory with others, or have its own")
-        _separate(family)
-        func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
+        # Inside an operation torch marks no tensor as a view, but for this; autograd needs to know which are.
+        with torch._C._SetExcludeDispatchKeyGuard(torch._C.DispatchKey.ADInplaceOrView, False):
+            _separate(family)
+            func(content.compact, *tree_map(full, args[1:]), **tree_map(full, kwargs))
         return target, False
     name = func._schema.name.removeprefix("aten::")
     # Of `__iand__`, the operation that changes nothing is `__and__`; of `add_`, `add`.

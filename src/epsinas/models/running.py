@@ -67,7 +67,7 @@ class Pass:
 
 
 @dataclass
-class _Watch(TorchDispatchMode):
+class Tallying(TorchDispatchMode):
     """Computes every operation of a model, and counts it; tensors of zeros or ones that it makes may be lumped."""
 
     lump: bool
@@ -125,8 +125,7 @@ def run(
     Raises:
         InputError: unknown engine, or what copying, batch and outputs raise.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine: found {engine!r}, expected one of {', '.join(ENGINES)}")
+    check_engine(engine)
     error = ""
     if engine == "lumped" and not isinstance(model, torch.jit.ScriptModule):
         # In inference mode a view does not keep what it is of, and a view that is alone can be changed without regard.
@@ -142,6 +141,12 @@ def run(
     if error:
         found.notes.append(f"ran at full width, since lumping failed: {error}")
     return found
+
+
+def check_engine(engine: str) -> None:
+    """Raise `InputError` where there is no such engine."""
+    if engine not in ENGINES:
+        raise InputError(f"engine: found {engine!r}, expected one of {', '.join(ENGINES)}")
 
 
 def _pass(
@@ -163,16 +168,16 @@ def _pass(
     copied = constant_copy(model, weight, roles, parameter)
     positional, named = arguments(batch)
     if dtype is not None:
-        _convert_buffers(copied.module, dtype)
+        convert_buffers(copied.module, dtype)
         positional, named = _converted(positional, dtype), _converted(named, dtype)
     found: list[Signal] = []
     if engine == "lumped":
-        _put_time_first(copied.module)
+        put_time_first(copied.module)
     if signals:
         _listen(copied.module, found)
     notes: list[str] = []
-    with _own_randomness() as drew:
-        with _composed_attention(), _Watch(engine == "lumped") as watch:
+    with own_randomness() as drew:
+        with composed_attention(), Tallying(engine == "lumped") as watch:
             result = output(copied.module(*positional, **named))
         if drew():
             notes.append("the model draws random numbers: the score is that of one draw, with torch's seed 0")
@@ -198,14 +203,15 @@ def _converted(value: Any, dtype: torch.dtype) -> Any:
     return type(value)(_converted(one, dtype) for one in value) if isinstance(value, tuple | list) else value
 
 
-def _convert_buffers(module: nn.Module, dtype: torch.dtype) -> None:
+def convert_buffers(module: nn.Module, dtype: torch.dtype) -> None:
+    """Convert floating-point buffers, such as running averages, to a dtype."""
     for part in module.modules():
         for name, buffer in part._buffers.items():
             if buffer is not None and buffer.is_floating_point():
                 part._buffers[name] = buffer.to(dtype)
 
 
-def _put_time_first(module: nn.Module) -> None:
+def put_time_first(module: nn.Module) -> None:
     """Transpose what recurrent layers take and give, as they do by operations that change a tensor's shape in place."""
 
     def transposed(first: Any, *others: Any) -> tuple:
@@ -257,7 +263,7 @@ def state(x: Tensor) -> str:
 
 
 @contextmanager
-def _composed_attention() -> Iterator[None]:
+def composed_attention() -> Iterator[None]:
     """Keep encoder layers from their fused form, whose operations have no rules."""
     enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -268,7 +274,7 @@ def _composed_attention() -> Iterator[None]:
 
 
 @contextmanager
-def _own_randomness() -> Iterator[Any]:
+def own_randomness() -> Iterator[Any]:
     """Give a model random numbers of its own; yield a function that says whether it took any."""
     ours, theirs = random.getstate(), np.random.get_state()  # noqa: NPY002  # the model's, which is to be kept
     devices = list(range(torch.cuda.device_count()))

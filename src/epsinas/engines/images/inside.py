@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from epsinas.engines.images.full_width import FullWidth, FullWidthNetwork
 
@@ -41,9 +41,12 @@ def layer_outputs(network: FullWidthNetwork, images: Tensor) -> list[Tensor]:
     return recording.outputs
 
 
-def layer_weights(network: FullWidthNetwork) -> list[Tensor]:
-    """Return the weights of the convolutions and of the classifier, in the order of the description."""
-    return [parameter for parameter in network.parameters() if parameter.ndim > 1]
+def layer_weights(network: nn.Module) -> list[Tensor]:
+    """Return the weights of the convolutions and of the classifier, in the order of the description.
+
+    Of any module, they are the floating-point parameters of two or more dimensions.
+    """
+    return [parameter for parameter in network.parameters() if parameter.ndim > 1 and parameter.is_floating_point()]
 
 
 def without_batch_norm(network: FullWidthNetwork, images: Tensor) -> Tensor:

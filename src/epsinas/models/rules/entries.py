@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from epsinas.models.lumped import LumpedTensor, Rule, aligned, aten, lumped
+from epsinas.models.lumped import LumpedTensor, Rule, add_rule, aligned, aten, lumped
 
 _POINTWISE = {
     aten.relu, aten.silu, aten.hardswish, aten.hardsigmoid, aten.hardtanh, aten.leaky_relu, aten.elu, aten.mish,
-    aten.softplus, aten.threshold, aten._prelu_kernel, aten.log_sigmoid_forward, aten.masked_fill, aten.where,
+    aten.softplus, aten.threshold, aten.log_sigmoid_forward, aten.masked_fill, aten.where,
     aten.fill, aten.softshrink, aten.hardshrink, aten.clamp, aten.nan_to_num, aten.zero, aten.lerp, aten.logical_not,
     aten.isnan, aten.isinf, aten.floor_divide,
 }  # fmt: skip
@@ -46,3 +46,9 @@ def pointwise(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, A
     if isinstance(result, Tensor):
         return LumpedTensor(result, classes)
     return tuple(LumpedTensor(part, classes) for part in result)
+
+
+@add_rule(aten._prelu_kernel)
+def _prelu(x: Tensor, slope: Tensor) -> Tensor:
+    # Torch's own derivative is for operands of one shape, which the smaller tensors need not have.
+    return torch.where(torch.gt(x, 0), x, torch.mul(x, slope))
