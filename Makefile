@@ -55,3 +55,4 @@ lint: setup
 benchmark: setup
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/metrics.py

@@ -15,4 +15,4 @@ def test_the_thinnest_network(space, expected):
 
 def test_a_wider_one():
     assert thin(NasBench201(), 3) == NasBench201(channels=3, cells=1)
-    assert thin(NasBench101(), 6) == NasBench101(channels=8, cells=1)
+    assert thin(NasBench101(), 3) == NasBench101(channels=4, cells=1)

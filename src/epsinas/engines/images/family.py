@@ -173,7 +173,8 @@ class ImageFamily:
         """Return the images with their channels side by side, which halves the time of convolutions on a CPU."""
         import torch
 
-        return torch.tensor(batch, dtype=torch.float32).to(memory_format=torch.channels_last)
+        # A copy, because torch takes neither read-only arrays nor negative strides.
+        return torch.from_numpy(np.array(batch, np.float32, order="C")).to(memory_format=torch.channels_last)
 
     def shape(self, batch: np.ndarray) -> Shape:
         """Return channels, height and width."""
