@@ -165,12 +165,21 @@ def score_chunk(job: Any) -> None:
     if LABELS in needs:
         labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
     conditions = [
-        Conditions(named, batch, one.precision, zeros=section["zeros"], labels=own, seed=seed, draw=draw)
+        Conditions(
+            named,
+            batch,
+            one.precision,
+            zeros=section["zeros"],
+            labels=own,
+            seed=seed,
+            draw=draw,
+            device=params["device"],
+        )
         for draw, batch, own in zip(draws, batches, labels, strict=True)
     ]
     networks = part(read_architectures(job.input.networks), one, job.wildcards.part, asked[0][0], seed)
     if RANDOM_WEIGHTS in needs:
-        _prepare_torch(job.threads)
+        _prepare_torch(job.threads, params["device"])
     with _progress(len(networks), "network") as bar:
         scores = score_networks(asked, conditions, networks, bar.update)
     write_scores(scores, job.output[0])
@@ -239,8 +248,11 @@ def _trained_space(name: str, **skeleton: int) -> ImageSpace:
     return cast(ImageSpace, space(name, **skeleton))
 
 
-def _prepare_torch(threads: int) -> None:
+def _prepare_torch(threads: int, device: str) -> None:
     import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("config: device: found cuda, expected cpu: torch sees no CUDA device here")
 
     from epsinas.engines.images.full_width import keep_freed_memory
 

@@ -51,7 +51,7 @@ def _parts(subject: Subject) -> AzNas:
     found = []
     for before, behind in reversed(steps):
         # In the maps' own layout in memory, or batch normalisation takes five times as long.
-        signs = torch.empty_like(behind).bernoulli_(generator=generator).mul_(2).sub_(1)
+        signs = torch.empty_like(behind, device="cpu").bernoulli_(generator=generator).mul_(2).sub_(1).to(behind)
         (gradient,) = torch.autograd.grad(behind, before, signs)
         found.append(transmission(gradient, signs) if behind is not before else -math.inf)
     return AzNas(sum(entropies), min(after - one for one, after in pairwise(entropies)), sum(found) / len(found))

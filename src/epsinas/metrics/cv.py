@@ -39,7 +39,7 @@ def _score(subject: Subject) -> float:
 
     fill = default(subject.generator())
     with torch.no_grad():
-        guesses = [subject.module(fill)(subject.tensor).argmax(dim=1).numpy() for _ in range(INITIALISATIONS)]
+        guesses = [subject.module(fill)(subject.tensor).argmax(dim=1).cpu().numpy() for _ in range(INITIALISATIONS)]
     return variation(np.mean(np.stack(guesses) == subject.labels, axis=1))
 
 

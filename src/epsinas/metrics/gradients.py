@@ -69,7 +69,7 @@ def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -
 
     if logits.ndim != 2:
         raise InputError(f"outputs: found shape {tuple(logits.shape)}, expected one logit for each image and class")
-    labels = torch.from_numpy(checked_labels(subject, logits.shape[1])[part])
+    labels = torch.from_numpy(checked_labels(subject, logits.shape[1])[part]).to(logits.device)
     return torch.nn.functional.cross_entropy(logits, labels.to(logits.device))
 
 

@@ -57,7 +57,7 @@ def _hidden_states(subject: Subject) -> list[np.ndarray]:
 
     def watch(operation: str, arguments: tuple[Any, ...], output: Any) -> None:
         if operation == "recurrent":
-            found.append(output.movedim(1, 0).flatten(1).numpy())
+            found.append(output.movedim(1, 0).flatten(1).cpu().numpy())
 
     with torch.no_grad():
         watched_pass(subject.network, subject.tensor, watch)

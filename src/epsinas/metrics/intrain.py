@@ -80,9 +80,9 @@ def _score(subject: Subject) -> float:
             ratios.append(participation_ratio(output.detach()))
 
     generator = subject.generator("images and labels")
-    images = torch.randn(IMAGES, subject.tensor.shape[1], SIDE, SIDE, generator=generator)
+    images = torch.randn(IMAGES, subject.tensor.shape[1], SIDE, SIDE, generator=generator).to(subject.tensor)
     logits = watched_pass(network, images, watch)
-    labels = torch.randint(logits.shape[1], (IMAGES,), generator=generator)
+    labels = torch.randint(logits.shape[1], (IMAGES,), generator=generator).to(logits.device)
     parameters = list(network.parameters())
     gradients = torch.autograd.grad(functional.cross_entropy(logits, labels), parameters, allow_unused=True)
     return intrain_score(ratios, [evenness(gradient) for gradient in gradients if gradient is not None])

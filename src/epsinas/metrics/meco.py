@@ -32,7 +32,7 @@ def smallest_eigenvalue(maps: torch.Tensor) -> float:
         >>> round(smallest_eigenvalue(torch.tensor([[[0.0, 1.0, 2.0]], [[0.0, 2.0, 1.0]]])), 6)
         0.5
     """
-    deviations = maps.flatten(1).double().numpy()
+    deviations = maps.flatten(1).double().cpu().numpy()
     deviations = deviations - deviations.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(deviations, axis=1, keepdims=True)
     directions = np.divide(deviations, lengths, out=np.zeros_like(deviations), where=lengths > 0)
@@ -64,7 +64,7 @@ def _score(subject: Subject) -> float:
     import torch
 
     image = torch.randn(1, subject.tensor.shape[1], SIDE, SIDE, generator=subject.generator("image"))
-    return meco_score(subject.network, image)
+    return meco_score(subject.network, image.to(subject.tensor))
 
 
 METRIC = Metric(

@@ -23,7 +23,7 @@ def _score(subject: Subject, setting: str) -> Scored:
 
     fill = random(setting, subject.generator())
     with torch.no_grad():
-        first, second = [subject.module(fill)(subject.tensor).numpy() for _ in range(2)]
+        first, second = [subject.module(fill)(subject.tensor).cpu().numpy() for _ in range(2)]
     found = epsilon(first, second, subject.conditions.zeros)
     return Scored(found, reason=_reason(subject, [first, second]) if found != found else "")
 

@@ -38,6 +38,7 @@ class Conditions:
         labels: int64, one for each image, for metrics that need them.
         seed: of random weights.
         draw: number of the batch; random weights differ between draws.
+        device: torch's, of networks with random weights. Random numbers are drawn on the CPU, to be the same everywhere.
     """
 
     space: Space
@@ -48,6 +49,7 @@ class Conditions:
     labels: np.ndarray | None = None
     seed: int = 0
     draw: int = 0
+    device: str = "cpu"
 
     @property
     def family(self) -> Family:
@@ -62,7 +64,7 @@ class Conditions:
     @cached_property
     def tensor(self) -> torch.Tensor:
         """The batch as the full-width networks take it, float32."""
-        return self.family.tensor(self.batch)
+        return self.family.tensor(self.batch).to(self.device)
 
     def check(self) -> None:
         """Check batch, engine and precision; raises `InputError`."""
@@ -141,8 +143,12 @@ class Subject:
 
     def module(self, fill: Fill) -> torch.nn.Module:
         """Return a new full-width network, float32, whose layers `fill` fills in the order of the description."""
-        family = self.conditions.family
-        return family.module(self.space, self.architecture, family.shape(self.batch), fill)
+        return self.module_of(self.space, self.conditions.family.shape(self.batch), fill)
+
+    def module_of(self, space: Space, shape: Any, fill: Fill) -> torch.nn.Module:
+        """Return the network in a space of another skeleton, for inputs of another shape."""
+        module = self.conditions.family.module(space, self.architecture, shape, fill)
+        return module.to(self.conditions.device)
 
     @property
     def network(self) -> torch.nn.Module:

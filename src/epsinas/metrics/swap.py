@@ -30,7 +30,7 @@ def count_patterns(codes: torch.Tensor) -> int:
         2
     """
     bits = 2 ** np.arange(len(codes), dtype=np.int64)
-    return len(np.unique(bits @ codes.numpy().astype(np.int64)))
+    return len(np.unique(bits @ codes.cpu().numpy().astype(np.int64)))
 
 
 def _score(subject: Subject, setting: str) -> Scored:

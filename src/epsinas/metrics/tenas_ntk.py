@@ -45,9 +45,9 @@ def _score(subject: Subject) -> float:
     """Score a thin network by the condition number of its kernel, with Kaiming's normal weights by fan out."""
     from epsinas.engines.initialisation import kaiming_normal
 
-    family, fill = subject.conditions.family, kaiming_normal(subject.generator(), backward=True)
-    space, shape = thin(subject.space, CHANNELS), family.shape(subject.batch)
-    return condition_number(family.module(space, subject.architecture, shape, fill), subject.tensor[:IMAGES])
+    fill, space = kaiming_normal(subject.generator(), backward=True), thin(subject.space, CHANNELS)
+    network = subject.module_of(space, subject.conditions.family.shape(subject.batch), fill)
+    return condition_number(network, subject.tensor[:IMAGES])
 
 
 METRIC = Metric(

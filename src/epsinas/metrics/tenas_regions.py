@@ -33,7 +33,7 @@ def count_regions(codes: torch.Tensor) -> int:
         >>> count_regions(torch.tensor([[True, False], [True, True], [True, False]]))
         2
     """
-    return len(np.unique(np.packbits(codes.numpy(), axis=1), axis=0))
+    return len(np.unique(np.packbits(codes.cpu().numpy(), axis=1), axis=0))
 
 
 def _score(subject: Subject) -> float:
@@ -52,8 +52,8 @@ def _score(subject: Subject) -> float:
     squares = images.unfold(1, SIDE, 1).unfold(2, SIDE, 1)
     places = [torch.randint(size, (PIECES,), generator=generator) for size in squares.shape[:3]]
     pieces = squares[tuple(places)][:, None]
-    space, family, fill = thin(subject.space, 1), subject.conditions.family, kaiming_normal(generator)
-    networks = (family.module(space, subject.architecture, (1, SIDE, SIDE), fill) for _ in range(INITIALISATIONS))
+    space, fill = thin(subject.space, 1), kaiming_normal(generator)
+    networks = (subject.module_of(space, (1, SIDE, SIDE), fill) for _ in range(INITIALISATIONS))
     return float(np.mean([count_regions(relu_codes(network, pieces)) for network in networks]))
 
 

@@ -59,7 +59,7 @@ def _score(subject: Subject) -> float:
 
     generator = subject.generator()
     network = subject.module(standard_normal(generator))
-    images, noise = (torch.randn(subject.tensor.shape, generator=generator) for _ in range(2))
+    images, noise = (torch.randn(subject.tensor.shape, generator=generator).to(subject.tensor) for _ in range(2))
     return zen_score(network, images, noise)
 
 

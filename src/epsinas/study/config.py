@@ -121,7 +121,7 @@ class Study:
 
     def extract(self, spaces: tuple[str, ...]) -> dict[str, Any]:
         """Return the part of the configuration that says what becomes of some search spaces."""
-        common = {key: self.config[key] for key in ("study", "seed", "ledger", "networks_per_job")}
+        common = {key: self.config[key] for key in ("study", "seed", "ledger", "networks_per_job", "device")}
         train = self.train
         trained = {"train": {key: train[key] for key in ("space", "networks")}} if train else {}
         return common | trained | {name: self.config[name] for name in spaces if name in self.sections}

@@ -359,6 +359,7 @@ class Plan:
             "skeleton": skeleton,
             "section": section.batch_options,
             "seed": self.study.seed,
+            "device": self.study.config["device"],
         }
 
     def memory(self, run: Run) -> int:
