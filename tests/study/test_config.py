@@ -137,7 +137,7 @@ def test_a_module_that_cannot_be_imported():
 def test_the_part_of_a_study_that_a_job_needs():
     study = read_study(minimal(**{"nas-bench-101": {"datasets": ["a"]}}, train=training()))
     part = study.extract(("nas-bench-201",))
-    assert set(part) == {"study", "seed", "ledger", "networks_per_job", "train", "nas-bench-201"}
+    assert set(part) == {"study", "seed", "ledger", "networks_per_job", "device", "train", "nas-bench-201"}
     assert Study(part).sections["nas-bench-201"].datasets == ["mine"]
 
 
