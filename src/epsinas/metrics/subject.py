@@ -38,7 +38,7 @@ class Conditions:
         labels: int64, one for each image, for metrics that need them.
         seed: of random weights.
         draw: number of the batch; random weights differ between draws.
-        device: torch's, of networks with random weights. Random numbers are drawn on the CPU, so that they are the same.
+        device: of networks with random weights, as torch calls it. Random numbers are drawn on the CPU everywhere.
     """
 
     space: Space
