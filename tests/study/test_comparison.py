@@ -42,6 +42,12 @@ def test_dearer_metrics_make_more_jobs():
     assert len(plan(metrics=["naswot"]).parts(few)) < len(plan(metrics=["naswot", "grasp"]).parts(more))
 
 
+def test_no_networks_are_scored_where_the_package_has_scores():
+    assert plan(networks=0, shipped=True).comparison_runs("nas-bench-201") == []
+    with pytest.raises(InputError, match=r"comparison\.networks: found 0, expected 1 or more, or shipped: true"):
+        plan(networks=0)
+
+
 def test_a_comparison_without_random_weights_has_no_runs():
     assert plan(metrics=["parameters"]).comparison_runs("nas-bench-201") == []
     assert (

@@ -181,6 +181,8 @@ def _check_section(section: Section) -> None:
 
 def _check_comparison(section: Section, options: Mapping[str, Any]) -> None:
     """Check that the metrics of a comparison suit the networks and have the settings that are asked for."""
+    if options["networks"] == 0 and section.together and not options["shipped"]:
+        raise InputError(f"config: {section.name}.comparison.networks: found 0, expected 1 or more, or shipped: true")
     for metric in map(find_metric, options["metrics"]):
         metric.check_family(section.family.name)
         wanted = options["settings"].get(metric.name)

@@ -240,7 +240,7 @@ class Plan:
         """Return the runs of a space's comparison: one for each of its data sets, by all metrics that need one."""
         section = self.sections[space]
         options = section["comparison"]
-        if not options or not section.together:
+        if not options or not section.together or options["networks"] == 0:
             return []
         return self.runs(
             space,
