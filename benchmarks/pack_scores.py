@@ -18,15 +18,13 @@ import yaml
 from epsinas import InputError
 from epsinas.files.tables import read_scores
 from epsinas.files.whole import atomic, sha256
-from epsinas.sources.packaged import computed_scores
-from epsinas.study.plan import TOGETHER
 
 DATA = Path(__file__).resolve().parents[1] / "src" / "epsinas" / "data"
 
 
 def finished(study: Path, space: str) -> pd.DataFrame:
     """Return the scores of all finished parts of a study's folder of results, with the data set."""
-    parts = sorted((study / "scores" / space).glob(f"*/*/{TOGETHER}-*/*.parquet"))
+    parts = sorted((study / "scores" / space).glob("*/*/*/*.parquet"))
     if not parts:
         raise InputError(f"{study}: found no finished part of {space}")
     tables = [read_scores(path).assign(dataset=path.parents[2].name) for path in parts]
@@ -34,21 +32,23 @@ def finished(study: Path, space: str) -> pd.DataFrame:
 
 
 def packed(scores: pd.DataFrame, space: str) -> pd.DataFrame:
-    """Return the table that is kept, of what the package has already and of new scores."""
+    """Return the table that is kept, of what the package has already and of new scores that benchmarks.yaml names."""
     described = yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"][space]["computed-scores"]
     columns = {(facts["dataset"], facts["metric"], facts.get("setting", "")): name for name, facts in described.items()}
     kept = [scores[scores["draw"] == 0]]
-    if (DATA / f"{space}.computed-scores.parquet").exists():
-        kept.insert(0, computed_scores(space))
+    path = DATA / f"{space}.computed-scores.parquet"
+    if path.exists():
+        before = pd.read_parquet(path).melt("index", var_name="column", value_name="score")
+        named = {name: key for key, name in columns.items()}
+        facts = pd.DataFrame([named[name] for name in before["column"]], columns=["dataset", "metric", "setting"])
+        kept.insert(0, before[["index", "score"]].join(facts))
+    # The newer one of a score that is there twice.
     rows = pd.concat(kept).drop_duplicates(["index", "dataset", "metric", "setting"], keep="last")
-    rows = rows.assign(
-        column=[columns.get(key) for key in zip(rows["dataset"], rows["metric"], rows["setting"], strict=True)]
-    )
-    if rows["column"].isna().any():
-        missing = rows[rows["column"].isna()].iloc[0]
-        raise InputError(f"found {missing['dataset']}, {missing['metric']}, which benchmarks.yaml does not describe")
-    table = rows.pivot(index="index", columns="column", values="score")[list(columns.values())]
-    return table.astype(np.float32).sort_index().reset_index()
+    names = [columns.get(key) for key in zip(rows["dataset"], rows["metric"], rows["setting"], strict=True)]
+    table = rows.assign(column=names).dropna(subset="column").pivot(index="index", columns="column", values="score")
+    if missing := set(columns.values()) - set(table):
+        raise InputError(f"{space}: found no scores for {', '.join(sorted(missing))}, which benchmarks.yaml names")
+    return table[list(columns.values())].astype(np.float32).sort_index().reset_index()
 
 
 def main() -> None:

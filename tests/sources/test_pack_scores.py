@@ -1,6 +1,7 @@
 """The script that makes the package's computed scores of a study's."""
 
 import runpy
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from epsinas import InputError
 from epsinas.files.tables import write_scores
 from epsinas.sources import packaged
 from tests.conftest import PROJECT
+
+DATA = files("epsinas") / "data"
 
 
 @pytest.fixture
@@ -38,9 +41,13 @@ def test_finished_parts_join_what_the_package_has(script, tmp_path):
     np.testing.assert_allclose(table.loc[others.index, "cifar10_naswot"], others, rtol=1e-7)
 
 
-def test_metrics_that_are_not_described_and_empty_folders_are_refused(script, tmp_path):
+def test_what_is_not_described_and_what_is_missing(script, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="found no finished part of nas-bench-201"):
         script["finished"](tmp_path, "nas-bench-201")
     part(tmp_path, "1-of-1", [0], "parameters", [1.0])
-    with pytest.raises(InputError, match=r"found cifar10, parameters, which benchmarks\.yaml does not describe"):
-        script["packed"](script["finished"](tmp_path, "nas-bench-201"), "nas-bench-201")
+    packed = script["packed"]
+    assert "cifar10_parameters" not in packed(script["finished"](tmp_path, "nas-bench-201"), "nas-bench-201")
+    monkeypatch.setitem(packed.__globals__, "DATA", tmp_path)
+    (tmp_path / "benchmarks.yaml").write_text((DATA / "benchmarks.yaml").read_text())
+    with pytest.raises(InputError, match=r"found no scores for .*cifar10_naswot.*, which benchmarks\.yaml names"):
+        packed(script["finished"](tmp_path, "nas-bench-201"), "nas-bench-201")

@@ -11,7 +11,7 @@ import jsonschema
 
 from epsinas.engines.base import FAMILIES, Family
 from epsinas.errors import InputError
-from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, find_metric
+from epsinas.metrics.base import Metric, find_metric
 from epsinas.metrics.epsilon import check_weights
 from epsinas.registry import import_all
 from epsinas.spaces.base import SPACES, Space, space
@@ -70,17 +70,13 @@ class Section:
 
     @cached_property
     def together(self) -> list[tuple[Metric, list[str]]]:
-        """The metrics of the comparison that need networks with random weights, and the settings of each."""
-        options = self.options["comparison"]
-        compared = [find_metric(name) for name in options["metrics"]] if options else []
-        return [
-            (
-                metric,
-                list(metric.settings[options["settings"].get(metric.name, next(iter(metric.settings)))](self.options)),
-            )
-            for metric in compared
-            if RANDOM_WEIGHTS in metric.needs
-        ]
+        """The metrics of the comparison that take more than counting, and the settings of each."""
+        options, found = self.options["comparison"], []
+        for metric in map(find_metric, options["metrics"] if options else ()):
+            if metric.cost != "nothing":
+                settings = options["settings"].get(metric.name, next(iter(metric.settings)))
+                found.append((metric, list(metric.settings[settings](self.options))))
+        return found
 
     def full_name(self, name: str) -> str:
         """Return how the study calls a metric: `package.module:function` for one's own."""

@@ -6,6 +6,7 @@ Sums are order-free and nested sums are opened; a map that nothing reaches is ze
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from epsinas.spaces import ImageSpace
 
@@ -89,7 +90,7 @@ def trained_identity(space: ImageSpace, architecture: str) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for channels in space.widths:
         output = space.cell(_Names(), architecture, _Thing("input"), channels)
-        digest.update(b"".join(_colours(_behind(output))))
+        digest.update(repr(_colours(_behind(output))).encode())
     return digest.digest()
 
 
@@ -105,28 +106,35 @@ def _behind(output: _Thing) -> list[_Thing]:
     return list(found.values())
 
 
-def _colours(things: Sequence[_Thing]) -> list[bytes]:
+def _colours(things: Sequence[_Thing]) -> list[int]:
     """Return the colours of a graph's things, sorted: those of equal graphs are equal.
 
     A thing's colour says what it is made of and what is made of it, which is refined until no more things are told
     apart (Weisfeiler and Leman 1968).
     """
-    colours = {id(thing): _hash(thing.operation.encode()) for thing in things}
+    places = {id(thing): place for place, thing in enumerate(things)}
+    edges = [
+        (places[id(inner)], place, at if thing.operation == "concat" else 0)
+        for place, thing in enumerate(things)
+        for at, inner in enumerate(thing.inputs)
+    ]
+    colours = [_number(thing.operation) for thing in things]
     while True:
-        above: dict[int, list[bytes]] = {id(thing): [] for thing in things}
-        below = {}
-        for thing in things:
-            made_of = []
-            for place, inner in enumerate(thing.inputs):
-                where = str(place).encode() if thing.operation == "concat" else b""
-                above[id(inner)].append(where + colours[id(thing)])
-                made_of.append(where + colours[id(inner)])
-            below[id(thing)] = sorted(made_of)
-        finer = {key: _hash(colours[key], *below[key], b"/", *sorted(above[key])) for key in colours}
-        if len(set(finer.values())) == len(set(colours.values())):
-            return sorted(finer.values())
+        below: list[list[int]] = [[] for _ in things]
+        above: list[list[int]] = [[] for _ in things]
+        for inner, outer, at in edges:
+            below[outer].append(hash((at, colours[inner])))
+            above[inner].append(hash((at, colours[outer])))
+        finer = [
+            hash((own, tuple(sorted(made_of)), tuple(sorted(makes))))
+            for own, made_of, makes in zip(colours, below, above, strict=True)
+        ]
+        if len(set(finer)) == len(set(colours)):
+            return sorted(finer)
         colours = finer
 
 
-def _hash(*parts: bytes) -> bytes:
-    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+@lru_cache(maxsize=256)
+def _number(operation: str) -> int:
+    """Return a number for a text; Python's own hashes of texts differ between processes, those of numbers do not."""
+    return int.from_bytes(hashlib.blake2b(operation.encode(), digest_size=7).digest(), "big")
