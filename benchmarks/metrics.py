@@ -1,7 +1,7 @@
 """Measure what metrics cost on NAS-Bench-201: each by itself, and together, when they share passes.
 
-A batch of 64 images of CIFAR-10's shape, random labels. Prints a line for each metric and the sums over those of the paper
-but `cv`, which takes 100 initialisations.
+A batch of 64 images of CIFAR-10's shape, random labels. Prints a line for each metric, and the sums over those of the
+paper but `cv`, which takes 100 initialisations, and over all.
 """
 
 import argparse

@@ -311,6 +311,19 @@ def test_reasons_go_with_scores(batch):
     assert found.reasons.tolist() == ["", "", "disconnected", ""]
 
 
+@pytest.mark.parametrize("metric", ["grad_norm", "snip", "plain", "fisher", "grasp", "grad_sign", "zico"])
+def test_losses_that_no_image_reaches_give_no_score(batch, metric):
+    space = NasBench201(channels=2, cells=1)
+    nothing, skip = (
+        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+        "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|",
+    )
+    labels = np.arange(len(batch)) % 10
+    found = score_with_errors(space, [nothing, skip], batch, metric=metric, labels=labels)
+    assert found.reasons.tolist() == ["disconnected", ""]
+    assert np.isfinite(found.scores).tolist() == [False, True]
+
+
 def test_the_published_weights_are_the_usual_ones(batch):
     usual = score_architectures(SPACE, ARCHITECTURES, batch)
     np.testing.assert_array_equal(usual, score_architectures(SPACE, ARCHITECTURES, batch, SPACE.weights))

@@ -12,7 +12,7 @@ import numpy as np
 
 from epsinas.engines.base import family_of
 from epsinas.errors import InputError, one_line
-from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored, find_metric
+from epsinas.metrics.base import CONSTANT_WEIGHTS, LABELS, Metric, Scored, find_metric
 from epsinas.metrics.epsilon import check_weights, pair_setting
 from epsinas.metrics.normalisation import check_zeros
 from epsinas.metrics.subject import Conditions, Subject
@@ -215,7 +215,12 @@ def distinct(
 
 
 def score_subject(metric: Metric, subject: Subject, setting: str) -> Scored:
-    """Compute a score; a computation that fails gives none, and its message as a line on standard error."""
+    """Compute a score; a computation that fails gives none, and its message as a line on standard error.
+
+    A metric that sets images against labels has no score where the images do not reach the outputs.
+    """
+    if LABELS in metric.needs and not subject.connected:
+        return Scored(math.nan, reason="disconnected")
     try:
         return metric.score(subject, setting)
     except InputError:
