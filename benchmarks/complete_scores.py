@@ -1,0 +1,73 @@
+"""Compute scores that the package still lacks, for so many minutes, as workflow/studies/metrics.yaml would.
+
+For machines on which that study is more than one sitting: networks come in a random order, each as a file in the folder
+of the study's results, so that nothing is lost when this is interrupted; `pack_scores.py` adds them to the package's.
+Several processes may run side by side: `--share 1/2` and `--share 2/2`.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+import yaml
+
+from epsinas.engines.base import FAMILIES
+from epsinas.engines.images.full_width import keep_freed_memory
+from epsinas.files.tables import write_scores
+from epsinas.metrics.base import find_metric
+from epsinas.metrics.subject import Conditions
+from epsinas.scoring import score_networks
+from epsinas.sources import packaged
+from epsinas.spaces import space
+from epsinas.streams import stream
+from epsinas.study.config import read_study
+from epsinas.study.networks import describe
+from epsinas.study.plan import Plan, Run
+
+STUDY = Path(__file__).resolve().parents[1] / "workflow" / "studies" / "metrics.yaml"
+
+
+def conditions_of(plan: Plan, run: Run) -> Conditions:
+    """Return what the study scores a space's networks under, for made-up images."""
+    job = plan.job(run)
+    named, family = space(run.space, **job["skeleton"]), FAMILIES["images"]
+    (batch,) = family.draws(None, run.dataset, run.inputs, run.size, [0], job["seed"], job["section"])
+    (labels,) = family.labels(None, run.inputs, run.size, [0], job["seed"], named.classes)
+    return Conditions(named, batch, labels=labels, seed=job["seed"])
+
+
+def main() -> None:
+    """Read the arguments, and score until the time is over."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("space", choices=["nas-bench-201", "nas-bench-101"])
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--share", default="1/1", metavar="K/N", help="every N-th network from the K-th")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    plan = Plan(read_study(yaml.safe_load(STUDY.read_text())))
+    (run,) = plan.comparison_runs(arguments.space)
+    conditions = conditions_of(plan, run)
+    asked = [(find_metric(name), settings) for name, settings in plan.job(run)["metrics"]]
+    folder = Path(plan.scores(run)).with_suffix("")
+
+    networks = describe(conditions.space, packaged.architectures(arguments.space)).set_index("index", drop=False)
+    kept = packaged.computed_scores(arguments.space)
+    known = set(kept[kept["metric"].isin([metric.name for metric, _ in asked])]["index"])
+    order = networks["trained_as"].iloc[stream(0, "order of networks").permutation(len(networks))].unique()
+    number, total = map(int, arguments.share.split("/"))
+    end = time.monotonic() + 60 * arguments.minutes
+    for index in [index for index in order if index not in known][number - 1 :: total]:
+        path = folder / f"{index}-by-1.parquet"
+        if time.monotonic() > end:
+            break
+        if not path.exists():
+            one: pd.DataFrame = networks.loc[[index]].reset_index(drop=True)
+            write_scores(score_networks(asked, [conditions], one), path)
+            print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
