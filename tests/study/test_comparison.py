@@ -29,6 +29,7 @@ def test_metrics_that_need_random_weights_are_scored_together():
     assert planned.job(run)["metrics"] == [["naswot", [""]], ["swap", ["1"]], ["grad_norm", [""]]]
     assert planned.computed(run).networks == "random"
     assert planned.memory(run) == 3600
+    assert [path.rpartition("/")[2] for path in planned.parts(run)] == ["1-by-20.parquet"]
     other = plan(settings={"swap": "published"}).comparison_runs("nas-bench-201")[1]
     assert (other.dataset, other.networks) == ("cifar100", "all")
     assert plan(settings={"swap": "published"}).job(other)["metrics"][1] == ["swap", ["32"]]

@@ -318,7 +318,7 @@ class Plan:
         """Return the score files of the jobs that compute a run.
 
         The smaller the batches and the fewer the settings, the more networks make a job. Those of a random sample are
-        so many of its order, and stay when it grows; others share all networks evenly.
+        so many of its order, and stay when it grows by more than one job; others share all networks evenly.
         """
         computed, section = self.computed(run), self.sections[run.space]
         work = sum(
@@ -328,7 +328,7 @@ class Plan:
         share = computed.draws * computed.size / section["batch_size"]
         per_job = self.study.config["networks_per_job"] / work / share
         if run.order == "random":
-            size = max(math.floor(per_job), 1)
+            size = max(min(math.floor(per_job), self.networks_tried(run)), 1)
             numbers = math.ceil(self.networks_tried(run) / size)
             names = [f"{number}-by-{size}" for number in range(1, numbers + 1)]
         else:
