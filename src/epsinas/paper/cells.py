@@ -102,7 +102,7 @@ def rounding_note(row: Row) -> str:
     limited = row.get("rounding_limited")
     if limited is not None and np.isfinite(limited):
         return f"rounding limits {limited:.0f} of {row['scored']} scores" if limited else ""
-    if row["median_score"] < _ROUNDINGS * np.finfo(np.float32).eps:
+    if abs(row["median_score"]) < _ROUNDINGS * np.finfo(np.float32).eps:
         return (
             f"the median score, {row['median_score']:.1e}, is within {_ROUNDINGS} roundings of single precision: "
             "the order of additions decides"
