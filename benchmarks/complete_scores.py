@@ -7,35 +7,24 @@ Several processes may run side by side: `--share 1/2` and `--share 2/2`.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 import yaml
 
-from epsinas.engines.base import FAMILIES
 from epsinas.engines.images.full_width import keep_freed_memory
 from epsinas.files.tables import write_scores
 from epsinas.metrics.base import find_metric
-from epsinas.metrics.subject import Conditions
 from epsinas.scoring import score_networks
 from epsinas.sources import packaged
-from epsinas.spaces import space
-from epsinas.streams import stream
+from epsinas.stages import conditions_of
 from epsinas.study.config import read_study
-from epsinas.study.networks import describe
-from epsinas.study.plan import Plan, Run
+from epsinas.study.networks import describe, ordered, scored_as
+from epsinas.study.plan import Plan
 
 STUDY = Path(__file__).resolve().parents[1] / "workflow" / "studies" / "metrics.yaml"
-
-
-def conditions_of(plan: Plan, run: Run) -> Conditions:
-    """Return what the study scores a space's networks under, for made-up images."""
-    job = plan.job(run)
-    named, family = space(run.space, **job["skeleton"]), FAMILIES["images"]
-    (batch,) = family.draws(None, run.dataset, run.inputs, run.size, [0], job["seed"], job["section"])
-    (labels,) = family.labels(None, run.inputs, run.size, [0], job["seed"], named.classes)
-    return Conditions(named, batch, labels=labels, seed=job["seed"])
 
 
 def main() -> None:
@@ -49,14 +38,15 @@ def main() -> None:
     keep_freed_memory()
     plan = Plan(read_study(yaml.safe_load(STUDY.read_text())))
     (run,) = plan.comparison_runs(arguments.space)
-    conditions = conditions_of(plan, run)
-    asked = [(find_metric(name), settings) for name, settings in plan.job(run)["metrics"]]
+    job = plan.job(run)
+    asked = [(find_metric(name), settings) for name, settings in job["metrics"]]
+    (conditions,) = conditions_of(run, job, None, labelled=True)
     folder = Path(plan.scores(run)).with_suffix("")
 
     networks = describe(conditions.space, packaged.architectures(arguments.space)).set_index("index", drop=False)
     kept = packaged.computed_scores(arguments.space)
     known = set(kept[kept["metric"].isin([metric.name for metric, _ in asked])]["index"])
-    order = networks["trained_as"].iloc[stream(0, "order of networks").permutation(len(networks))].unique()
+    order = scored_as(ordered(networks, replace(run, networks="random"), plan.study.seed), asked[0][0]).unique()
     number, total = map(int, arguments.share.split("/"))
     end = time.monotonic() + 60 * arguments.minutes
     for index in [index for index in order if index not in known][number - 1 :: total]:

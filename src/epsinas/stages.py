@@ -6,7 +6,7 @@ A job is what Snakemake gives a script: `input`, `output`, `params`, `wildcards`
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -150,39 +150,41 @@ def score_chunk(job: Any) -> None:
     from epsinas.weights import chosen_pair
 
     params, one = job.params.job, Run.of(job.wildcards)
-    section, seed = params["section"], params["seed"]
     asked = [(find_metric(name), settings) for name, settings in params["metrics"]]
     if asked[0][1] is None:
         ((metric, _),) = asked
         chosen = chosen_pair(pd.read_csv(job.input.weights[0]))
         asked = [(metric, metric.settings[one.settings]({"weights": chosen}))]
-    named = space(one.space, **params["skeleton"])
-    draws, family = range(one.draws), FAMILIES[named.family]
-    path = next(iter(job.input.source), None)
-    batches = family.draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
     needs = {need for metric, _ in asked for need in metric.needs}
-    labels: Sequence[np.ndarray | None] = [None] * one.draws
-    if LABELS in needs:
-        labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
-    conditions = [
-        Conditions(
-            named,
-            batch,
-            one.precision,
-            zeros=section["zeros"],
-            labels=own,
-            seed=seed,
-            draw=draw,
-            device=params["device"],
-        )
-        for draw, batch, own in zip(draws, batches, labels, strict=True)
-    ]
-    networks = part(read_architectures(job.input.networks), one, job.wildcards.part, asked[0][0], seed)
+    conditions = conditions_of(one, params, next(iter(job.input.source), None), LABELS in needs)
+    networks = part(read_architectures(job.input.networks), one, job.wildcards.part, asked[0][0], params["seed"])
     if RANDOM_WEIGHTS in needs:
         _prepare_torch(job.threads, params["device"])
     with _progress(len(networks), "network") as bar:
         scores = score_networks(asked, conditions, networks, bar.update)
     write_scores(scores, job.output[0])
+
+
+def conditions_of(one: Run, params: Mapping[str, Any], path: str | None, labelled: bool) -> list[Conditions]:
+    """Return what the networks of a run are scored under, for each draw.
+
+    Args:
+        one: the run.
+        params: what its jobs must know; see `epsinas.study.plan.Plan.job`.
+        path: of the file that batches are drawn from, None where they need none.
+        labelled: whether a metric needs labels.
+    """
+    named, section, seed = space(one.space, **params["skeleton"]), params["section"], params["seed"]
+    draws, family = range(one.draws), FAMILIES[named.family]
+    batches = family.draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
+    labels: Sequence[np.ndarray | None] = [None] * one.draws
+    if labelled:
+        labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
+    common = {"zeros": section["zeros"], "seed": seed, "device": params["device"]}
+    return [
+        Conditions(named, batch, one.precision, labels=own, draw=draw, **common)
+        for draw, batch, own in zip(draws, batches, labels, strict=True)
+    ]
 
 
 def gather_scores(job: Any) -> None:

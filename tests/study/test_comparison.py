@@ -8,7 +8,7 @@ from epsinas.files.tables import read_own_scores
 from epsinas.metrics.base import METRICS, find_metric
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.spaces import NasBench201
-from epsinas.study.comparison import _imported, comparison_request, costs
+from epsinas.study.comparison import _counted, _imported, comparison_request, costs
 from epsinas.study.config import read_study
 from epsinas.study.plan import TOGETHER, Plan, Run
 
@@ -158,3 +158,10 @@ def test_scores_of_one_s_own_that_are_wrong(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(InputError, match=message):
         read_own_scores(path, NETWORKS, ["cifar10"])
+
+
+def test_random_numbers_follow_the_study_s_seed():
+    section = plan(metrics=["random"]).sections["nas-bench-201"]
+    networks = pd.DataFrame({"index": [0], "architecture": [next(NasBench201().architectures())]})
+    first, second = (_counted(section, networks, METRICS["random"], "cifar10", seed) for seed in (0, 1))
+    assert first != second

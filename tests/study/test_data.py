@@ -127,6 +127,12 @@ def test_scores_of_the_package_are_of_its_own_networks(mirror):
     assert settle(study(comparison, mirror="package"))
 
 
+def test_scores_of_one_s_own_must_be_there(mirror):
+    comparison = {"comparison": {"metrics": ["naswot"], "scores": {"mine": "nowhere.csv"}}}
+    with pytest.raises(InputError, match=r"comparison\.scores\.mine: found no file nowhere\.csv, expected a CSV"):
+        settle(study(comparison, mirror=str(mirror)))
+
+
 def test_which_files_a_study_wants():
     selection = {"trained": {"dataset": "cifar10", "epochs": 12, "budget_seconds": 1}}
     comparison = {"metrics": ["naswot"], "published": True}

@@ -149,6 +149,20 @@ def best_so_far(test: ArrayLike, history: Networks) -> NDArray[np.float64]:
     return np.maximum.accumulate(accuracy[history], axis=1)
 
 
+def quartiles(best: NDArray[np.float64]) -> dict[str, NDArray[np.floating | np.integer]]:
+    """Return what a figure shows of `best_so_far` (rounds, trained), as columns of a table.
+
+    Returns:
+        `trained`, from 1, and over rounds `lower`, `median` and `upper`, the quartiles.
+
+    Example:
+        >>> quartiles(np.array([[91.0, 92.0], [93.0, 94.0], [95.0, 96.0]]))["median"].tolist()
+        [93.0, 94.0]
+    """
+    lower, median, upper = np.percentile(best, [25, 50, 75], axis=0)
+    return {"trained": np.arange(1, len(median) + 1), "lower": lower, "median": median, "upper": upper}
+
+
 def search_curves(
     validation: ArrayLike,
     test: ArrayLike,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
-from epsinas.evaluation.searches import search_curves
+from epsinas.evaluation.searches import quartiles, search_curves
 from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
@@ -94,9 +94,7 @@ def search_table(
     )
     tables = []
     for name, curve in curves.items():
-        lower, median, upper = np.percentile(curve, [25, 50, 75], axis=0)
-        steps = {"trained": np.arange(1, len(median) + 1), "lower": lower, "median": median, "upper": upper}
-        tables.append(pd.DataFrame({"dataset": dataset, "search": name, **steps, "guide": split}))
+        tables.append(pd.DataFrame({"dataset": dataset, "search": name, **quartiles(curve), "guide": split}))
     return pd.concat(tables, ignore_index=True)
 
 

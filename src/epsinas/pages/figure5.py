@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
-from epsinas.evaluation.searches import ageing_evolution, best_so_far, random_search
+from epsinas.evaluation.searches import ageing_evolution, best_so_far, quartiles, random_search
 from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.metrics.base import METRICS
 from epsinas.spaces import NasBench201
@@ -75,9 +75,8 @@ def warm_up_table(
             "random": random_search(len(test), stream(seed, "searches", "random"), warm_up=random_warm_up, **common),
         }
         for search, history in histories.items():
-            lower, median, upper = np.percentile(best_so_far(test, history), [25, 50, 75], axis=0)
-            steps = {"trained": np.arange(1, trained + 1), "lower": lower, "median": median, "upper": upper}
-            tables.append(pd.DataFrame({"search": search, "metric": metric, **steps}))
+            curve = quartiles(best_so_far(test, history))
+            tables.append(pd.DataFrame({"search": search, "metric": metric, **curve}))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -161,11 +161,10 @@ def draw_warm_ups(curves: pd.DataFrame, titles: Mapping[str, str], shown: Sequen
         scale is that of the coloured lines after the first 3 % of the networks.
     """
     colours = dict(zip(shown, sns.color_palette("colorblind"), strict=False))
-    algorithms = {"evolution": "ageing evolution", "random": "random search"}
     with matplotlib.rc_context(_STYLE):
         figure, axes = _two_rows(curves["dataset"].nunique(), sharey="col")
         for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
-            for axis, algorithm in zip(column, algorithms, strict=True):
+            for axis, algorithm in zip(column, _SEARCHES, strict=True):
                 found = dict(list(own[own["search"] == algorithm].groupby("metric", sort=False)))
                 others = [name for name in found if name and name not in colours]
                 for place, name in enumerate(others):
@@ -179,13 +178,8 @@ def draw_warm_ups(curves: pd.DataFrame, titles: Mapping[str, str], shown: Sequen
                     if place == 0:
                         axis.fill_between("trained", "lower", "upper", data=found[name], color=colours[name], **_BAND)
             late = own[(own["trained"] > 0.03 * own["trained"].max()) & own["metric"].isin(["", *shown])]
-            low, high = late["median"].min(), own["median"].max()
-            margin = 0.05 * (high - low) or 1.0
-            column[0].set(ylim=(low - margin, high + margin), title=title_of(str(dataset)))
-            column[1].set_xlabel("trained networks")
-        for axis, name in zip(axes[:, 0], algorithms.values(), strict=True):
-            axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
-        _legend(figure, axes)
+            _frame_searches(column, str(dataset), late["median"].min(), own["median"].max())
+        _explain_searches(figure, axes)
         return figure
 
 
@@ -241,25 +235,37 @@ def draw_search_curves(curves: pd.DataFrame) -> Figure:
         "_move": {"label": "move", "color": _GREEN, "linestyle": ":"},
         "_warm_up_move": {"label": "warm-up + move", "color": _PURPLE, "linestyle": "-."},
     }
-    algorithms = {"evolution": "ageing evolution", "random": "random search"}
     with matplotlib.rc_context(_STYLE):
         figure, axes = _two_rows(curves["dataset"].nunique(), sharey="col")
         for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
-            for axis, algorithm in zip(column, algorithms, strict=True):
+            for axis, algorithm in zip(column, _SEARCHES, strict=True):
                 for suffix, line in kinds.items():
                     curve = own[own["search"] == algorithm + suffix].sort_values("trained")
                     if not curve.empty:
                         axis.plot("trained", "median", data=curve, **line)
                         axis.fill_between("trained", "lower", "upper", data=curve, color=line["color"], **_BAND)
             late = own[own["trained"] > 0.03 * own["trained"].max()]
-            low, high = late["lower"].min(), late["upper"].max()
-            margin = 0.05 * (high - low) or 1.0
-            column[0].set(ylim=(low - margin, high + margin), title=title_of(str(dataset)))
-            column[1].set_xlabel("trained networks")
-        for axis, name in zip(axes[:, 0], algorithms.values(), strict=True):
-            axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
-        _legend(figure, axes)
+            _frame_searches(column, str(dataset), late["lower"].min(), late["upper"].max())
+        _explain_searches(figure, axes)
         return figure
+
+
+_SEARCHES = {"evolution": "ageing evolution", "random": "random search"}
+"""What is above and below in the figures of searches."""
+
+
+def _frame_searches(column: np.ndarray, dataset: str, low: float, high: float) -> None:
+    """Give the two panels of a data set their scale, with a margin, and their titles."""
+    margin = 0.05 * (high - low) or 1.0
+    column[0].set(ylim=(low - margin, high + margin), title=title_of(dataset))
+    column[1].set_xlabel("trained networks")
+
+
+def _explain_searches(figure: Figure, axes: np.ndarray) -> None:
+    """Name the rows, and the lines below them."""
+    for axis, name in zip(axes[:, 0], _SEARCHES.values(), strict=True):
+        axis.set_ylabel(f"{name}:\nbest test accuracy (%)")
+    _legend(figure, axes)
 
 
 def draw_batch_sizes(draws: pd.DataFrame) -> Figure:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from epsinas.evaluation.runs import common_rows, evaluate_draws
+from epsinas.evaluation.runs import Evaluated, common_rows, evaluate_draws
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
@@ -44,10 +44,18 @@ def comparing_request(plan: Plan, home: str) -> Request | None:
 
 def ranking_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Evaluate the runs of a page: a row for each, and every draw by itself (see `evaluate_draws`)."""
-    rng, tables = results.rng(), []
-    for name in results.request.spaces:
-        runs = [results.evaluated(run) for run in results.runs if run.space == name and run.metric != TOGETHER]
-        tables.append(evaluate_draws(runs, results.section(name)["resamples"], rng))
+    return _evaluated_tables(results, _own_runs(results))
+
+
+def _own_runs(results: Results) -> dict[str, list[Evaluated]]:
+    """Return the runs of a page by one metric each, by space."""
+    single = [run for run in results.runs if run.metric != TOGETHER]
+    return {name: [results.evaluated(run) for run in single if run.space == name] for name in results.request.spaces}
+
+
+def _evaluated_tables(results: Results, runs: dict[str, list[Evaluated]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = results.rng()
+    tables = [evaluate_draws(own, results.section(name)["resamples"], rng) for name, own in runs.items()]
     table, draws = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     return table, draws
 
@@ -60,15 +68,14 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
         networks that all rankings of its search space and data set cover, `spearman_common` and `kendall_common` among
         these, and `same_as`, other metrics that rank them alike (see `epsinas.evaluation.runs.common_rows`).
     """
-    table, draws = ranking_tables(results)
+    runs = _own_runs(results)
+    table, draws = _evaluated_tables(results, runs)
     tables, common = [table], []
-    for name in results.request.spaces:
-        section = results.section(name)
+    for name, own in runs.items():
         others = compared(results, name)
         if others:
             tables.append(evaluate_draws(others)[0])
-        first = section["precisions"][0]
-        own = [results.evaluated(run) for run in results.runs if run.space == name and run.metric != TOGETHER]
+        first = results.section(name)["precisions"][0]
         common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others)
     table = pd.concat(tables, ignore_index=True)
     found = pd.DataFrame(common)

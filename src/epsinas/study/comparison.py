@@ -41,8 +41,8 @@ def comparison_request(plan: Plan, space: str) -> Request:
 _KINDS = {"computed": "shipped", "published": "published"}
 """By kind of scores, the option that asks for them."""
 
-
 _NO_INPUTS = {"inputs": "", "batch_size": 0, "stand_in": ""}
+"""What identifies scores that come from no inputs of the study."""
 
 
 def compared(results: Results, space: str) -> list[Evaluated]:
@@ -106,12 +106,12 @@ def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Met
     """Yield metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
     section = results.section(space)
     networks = results.networks(space)
-    for metric, scores, columns in _by_random_weights(results, space, dataset):
-        yield metric, scores, columns
+    yield from _by_random_weights(results, space, dataset)
     for name in section["comparison"]["metrics"]:
         metric = find_metric(name)
         if metric.cost == "nothing":
-            yield metric, _rows(networks["index"], _counted(section, networks, metric, dataset)), {"origin": COUNTED}
+            counts = _counted(section, networks, metric, dataset, results.seed)
+            yield metric, _rows(networks["index"], counts), {"origin": COUNTED}
     for source, imported in results.imported_scores(space).items():
         own = imported[imported["dataset"].isin([dataset, ""])]
         for name, rows in own.groupby("metric", sort=False):
@@ -164,12 +164,12 @@ def _rows(index: pd.Series, scores: np.ndarray, reasons: Any = "", setting: str 
     return pd.DataFrame({"index": index.to_numpy(), **facts})
 
 
-def _counted(section: Section, networks: pd.DataFrame, metric: Metric, dataset: str) -> np.ndarray:
+def _counted(section: Section, networks: pd.DataFrame, metric: Metric, dataset: str, seed: int) -> np.ndarray:
     """Return what the networks' description counts, or what the metric gives without any inputs."""
     for column in (metric.name, f"{metric.name}_{dataset}"):
         if column in networks:
             return networks[column].to_numpy(np.float64)
-    conditions = Conditions(section.space(), None)
+    conditions = Conditions(section.space(), None, seed=seed)
     pairs = zip(networks["index"], networks["architecture"], strict=True)
     return np.array([metric.score(Subject(conditions, text, index), "").score for index, text in pairs])
 

@@ -41,9 +41,9 @@ def settle(study: Study) -> tuple[Study, list[str]]:
 
     Raises:
         InputError: there is no performance of either split after the study's number of epochs, a table of the mirror
-            cannot be read, or there are no images to train on at the path that is given.
+            cannot be read, or there is no file of one's own at a path that is given.
     """
-    _require_images(study)
+    _require_files(study)
     mirror, changed, messages = study.config["mirror"], {}, []
     for section in study.sections.values():
         found = _holdings(section.name, mirror) if _is_retrieved(study, section) else None
@@ -110,11 +110,16 @@ def _made(study: Study) -> set[str]:
     return names
 
 
-def _require_images(study: Study) -> None:
-    """Check the images to train on here, since a rule whose input is missing gives way to another rule."""
+def _require_files(study: Study) -> None:
+    """Check files of one's own here, since a rule whose input is missing gives way to another rule."""
     path = study.train["images"] if study.train else None
     if path is not None and not Path(path).is_file():
         raise InputError(f"config: train.images: found no file {path}, expected an npz with images and labels")
+    for section in study.sections.values():
+        for name, scores in (section["comparison"] or {"scores": {}})["scores"].items():
+            if not Path(scores).is_file():
+                key = f"{section.name}.comparison.scores.{name}"
+                raise InputError(f"config: {key}: found no file {scores}, expected a CSV with architecture and score")
 
 
 def _is_retrieved(study: Study, section: Section) -> bool:
