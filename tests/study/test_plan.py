@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from epsinas import InputError
@@ -143,6 +145,9 @@ def test_files_of_a_page():
         "results/s/weights/nas-bench-201/mine.csv",
     ]
     assert request.spaces == ("nas-bench-201",)
+    # A sample is small, and read from the jobs' own files.
+    sampled = planned.files(Request((replace(RUN, networks="first-30"), replace(RUN, networks="first-40"))))
+    assert sampled == [*planned.parts(RUN), "results/s/networks/nas-bench-201.parquet"]
     page = Page("p", "P", lambda plan: request)
     assert planned.figure_input(page) == planned.files(request)
     tabled = Page("p", "P", lambda plan: request, table=lambda results: None, with_draws=True)

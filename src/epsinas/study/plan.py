@@ -171,11 +171,16 @@ class Plan:
         """A page's figure."""
         return [f"{self.figures}/{page.name}.{suffix}" for suffix in ("svg", "pdf")]
 
+    def scores_of(self, run: Run) -> list[str]:
+        """The files that have a run's scores: its own, or of a sample, which is small, those of the jobs that compute it."""
+        return [self.scores(run)] if run.count is None else self.parts(run)
+
     def files(self, request: Request) -> list[str]:
         """All files of a request."""
+        sampled = [run.space for run in request.runs if run.count is not None]
         return [
-            *(self.scores(run) for run in request.runs),
-            *(self.networks(space) for space in request.networks),
+            *dict.fromkeys(path for run in request.runs for path in self.scores_of(run)),
+            *(self.networks(space) for space in dict.fromkeys([*request.networks, *sampled])),
             *(self.data(name) for name in request.data),
             *(self.weights(*choice) for choice in request.weights),
             *request.files,

@@ -19,7 +19,7 @@ from epsinas.files.tables import (
 )
 from epsinas.streams import stream
 from epsinas.study.config import Section
-from epsinas.study.networks import first_draw
+from epsinas.study.networks import first_draw, gather
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan, Run
 
@@ -61,7 +61,11 @@ class Results:
 
     def scores(self, run: Run) -> pd.DataFrame:
         """Return the scores of a run, with what identifies it."""
-        return read_scores(self.plan.scores(run))
+        scores = pd.concat([read_scores(path) for path in self.plan.scores_of(run)])
+        if run.count is None:
+            return scores
+        metric = self.plan.metrics(run)[0]
+        return gather(self.networks(run.space), run, scores, metric, self.seed, self.plan.stand_in(run))
 
     def first_scores(self, run: Run) -> pd.Series:
         """Return the scores of a run with one setting, on the first batch, by index; higher is better."""
