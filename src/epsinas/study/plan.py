@@ -172,7 +172,7 @@ class Plan:
         return [f"{self.figures}/{page.name}.{suffix}" for suffix in ("svg", "pdf")]
 
     def scores_of(self, run: Run) -> list[str]:
-        """The files that have a run's scores: its own, or of a sample, which is small, those of the jobs that compute it."""
+        """Files of a run's scores: its own, or of a sample, which is small, those of the jobs that compute it."""
         return [self.scores(run)] if run.count is None else self.parts(run)
 
     def files(self, request: Request) -> list[str]:
