@@ -205,6 +205,15 @@ def make_table(job: Any) -> None:
             made, draws = made
             write_csv(draws, job.output.draws)
         write_csv(made, job.output.table)
+        _present_table(results.page, job.output)
+
+
+def _present_table(page: Page, output: Any) -> None:
+    from epsinas.paper.presentation import heading, show
+
+    shown, title = show(page, pd.read_csv(output.table)), heading(page)
+    Path(output.markdown).write_text(shown.markdown(title, page.caption), encoding="utf-8")
+    Path(output.latex).write_text(shown.latex(title, page.caption, page.name), encoding="utf-8")
 
 
 def make_figure(job: Any) -> None:

@@ -6,6 +6,8 @@ rule make_table:
         lambda wildcards: PLAN.files(REQUESTS[wildcards.page]),
     output:
         table=f"{RESULTS}/tables/{{page}}.csv",
+        latex=f"{RESULTS}/tables/{{page}}.tex",
+        markdown=f"{RESULTS}/tables/{{page}}.md",
     log:
         f"{LOGS}/make_table/{{page}}.log",
     benchmark:
@@ -26,6 +28,8 @@ rule make_table:
 use rule make_table as make_table_of_draws with:
     output:
         table=f"{RESULTS}/tables/{{page}}.csv",
+        latex=f"{RESULTS}/tables/{{page}}.tex",
+        markdown=f"{RESULTS}/tables/{{page}}.md",
         draws=f"{RESULTS}/tables/{{page}}.draws.csv",
     log:
         f"{LOGS}/make_table_of_draws/{{page}}.log",

@@ -57,4 +57,14 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-PAGE = Page(name="coverage", title="Networks with a score, and what scores cost", request=_request, table=_table)
+PAGE = Page(
+    name="coverage",
+    title="Networks with a score, and what scores cost",
+    caption=(
+        "How many of the networks tried have a score, and why the others have none: input and output are not "
+        "connected, or the signals leave the range of the numbers. The quantiles say how the scores spread, and "
+        "distinct networks are those that the metric can tell apart."
+    ),
+    request=_request,
+    table=_table,
+)

@@ -52,4 +52,13 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-PAGE = Page(name="seeds", title="Agreement of trainings with different seeds", request=_request, table=_table)
+PAGE = Page(
+    name="seeds",
+    title="Agreement of trainings with different seeds",
+    caption=(
+        "How well two trainings of the same networks agree that differ in their seed alone. No metric can be "
+        "expected to rank networks better than another training ranks them."
+    ),
+    request=_request,
+    table=_table,
+)
