@@ -20,4 +20,4 @@ rule all:
     default_target: True
     input:
         PAGES_MADE,
-        rules.write_provenance.output,
+        rules.write_report.output,

@@ -6,6 +6,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from epsinas.errors import InputError
+from epsinas.report.explorer import explored_request
 from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
 from epsinas.study.data import describe_files, settle

@@ -1,0 +1,213 @@
+"""Every score of every network beside its performance, for the plots that one explores."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from epsinas.datasets.base import title as title_of
+from epsinas.evaluation.performance import performance_label, performance_of
+from epsinas.spaces.base import SPACES
+from epsinas.study.comparison import compared, comparison_request, first_signed
+from epsinas.study.page import Page, Request
+from epsinas.study.plan import TOGETHER, Plan
+from epsinas.study.results import Results
+
+PERFORMANCE = "performance"
+"""The name of what training reached, among those of metrics."""
+
+
+def explored_request(plan: Plan) -> Request:
+    """Request the scores over all networks, and their performances, of every space that has these."""
+    found = Request()
+    for name, section in plan.sections.items():
+        if section["performance"]:
+            own = Request(runs=tuple(plan.main_runs(name)), networks=(name,), data=(f"{name}.performance.parquet",))
+            found |= own | comparison_request(plan, name)
+    return found
+
+
+EXPLORED = Page(name="explorer", title="Explorer", request=explored_request)
+"""What the explorer is made of, as for a page; it has neither a table nor a figure."""
+
+
+def measures_of(results: Results) -> dict[str, str]:
+    """Return by search space what its performances are, `accuracy` or `loss`."""
+    found = {}
+    for space in results.request.networks:
+        section = results.section(space)
+        reached = performance_of(results.performance(space), section.datasets[0], **section["performance"])
+        found[space] = str(reached.name)
+    return found
+
+
+def explored_scores(results: Results, space: str) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
+    """Collect the scores of a search space.
+
+    Args:
+        results: of `EXPLORED`.
+        space: name of the search space.
+
+    Returns:
+        A table of float32, a row for each network by the benchmark's index, with the columns (data set, metric), first
+        each data set's PERFORMANCE; higher scores predict better networks. And by data set, by metric, its title.
+    """
+    index = pd.Index(results.networks(space)["index"])
+    columns: dict[tuple[str, str], pd.Series] = {}
+    titles: dict[str, dict[str, str]] = {}
+    options = results.section(space)["performance"]
+    for dataset in results.section(space).datasets:
+        reached = performance_of(results.performance(space), dataset, **options)
+        columns[dataset, PERFORMANCE] = reached
+        titles[dataset] = {PERFORMANCE: performance_label(str(reached.name), options["split"])}
+    for dataset, name, title, scores in _scores_of(results, space, index):
+        columns[dataset, name] = scores
+        titles[dataset][name] = title
+    table = pd.DataFrame({key: series.reindex(index).astype(np.float32) for key, series in columns.items()})
+    return table, titles
+
+
+def _scores_of(results: Results, space: str, index: pd.Index) -> Iterator[tuple[str, str, str, pd.Series]]:
+    """Yield data set, name and title of a metric, and its scores."""
+    for run in results.runs:
+        if run.space == space and run.metric != TOGETHER:
+            yield run.dataset, run.metric, results.plan.metric(run).title, results.first_scores(run)
+    for one in compared(results, space):
+        yield one.scores["dataset"].iloc[0], one.metric.name, one.metric.title, first_signed(one, index)
+
+
+def packed_spaces(results: Results) -> list[dict[str, Any]]:
+    """Return what the page's script takes for each space.
+
+    Returns:
+        `name`, `title`, `count` of networks, `titles` by data set (of which `datasets` has the titles) and metric, and
+        `packed`: gzip and base64 of a JSON object with `index`, `architectures`, `parameters`, `places` (by data set
+        and metric, where in `columns` its scores are; equal ones are there once) and `columns` (five digits, null for
+        no score).
+    """
+    found = []
+    for space in results.request.networks:
+        table, titles = explored_scores(results, space)
+        networks = results.networks(space)
+        columns: dict[bytes, int] = {}
+        places: dict[str, dict[str, int]] = {dataset: {} for dataset in titles}
+        for dataset, metric in table:
+            key = table[dataset, metric].to_numpy().tobytes()
+            places[dataset][metric] = columns.setdefault(key, len(columns))
+        content = {
+            "index": networks["index"].tolist(),
+            "architectures": networks["architecture"].tolist(),
+            "parameters": networks["parameters"].tolist(),
+            "places": places,
+            "columns": [_rounded(np.frombuffer(key, dtype=np.float32)) for key in columns],
+        }
+        text = json.dumps(content, separators=(",", ":")).encode()
+        found.append(
+            {
+                "name": space,
+                "title": SPACES[space].title,
+                "count": len(networks),
+                "datasets": {dataset: title_of(dataset) for dataset in titles},
+                "titles": titles,
+                # Without the time, the same scores give the same page.
+                "packed": b64encode(gzip.compress(text, mtime=0)).decode(),
+            }
+        )
+    return found
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values]
+
+
+def explorer_plots() -> dict[str, Any]:
+    """Return two scatter plots on one source, and a table of the chosen networks, as `Bokeh.embed.embed_item` takes them.
+
+    The page's script fills the sources `networks` and `chosen`. A point that is chosen in one plot, by a tap or a lasso,
+    is so in the other.
+    """
+    from bokeh.embed import json_item
+    from bokeh.layouts import column, gridplot
+    from bokeh.models import (
+        ColumnDataSource,
+        CustomJS,
+        DataTable,
+        HoverTool,
+        LassoSelectTool,
+        LinearColorMapper,
+        NumberFormatter,
+        ResetTool,
+        StringFormatter,
+        TableColumn,
+        TapTool,
+        WheelZoomTool,
+    )
+    from bokeh.palettes import Viridis256
+    from bokeh.plotting import figure
+
+    empty: dict[str, list[Any]] = {name: [] for name in ("index", "name", "colour", "x1", "y1", "x2", "y2")}
+    source = ColumnDataSource(empty, name="networks")
+    chosen = ColumnDataSource(empty, name="chosen")
+    source.selected.js_on_change("indices", CustomJS(code="window.explorer.choose()"))
+    plots = []
+    for place in (1, 2):
+        plot = figure(
+            name=f"plot{place}",
+            height=380,
+            min_width=280,
+            sizing_mode="stretch_width",
+            tools="pan",
+            toolbar_location="above",
+        )
+        points = plot.scatter(
+            f"x{place}",
+            f"y{place}",
+            source=source,
+            size=4,
+            line_color=None,
+            fill_color={
+                "field": "colour",
+                "transform": LinearColorMapper(palette=list(reversed(Viridis256)), low=0, high=1),
+            },
+            fill_alpha=0.55,
+            selection_fill_alpha=1.0,
+            selection_fill_color="#d55e00",
+            selection_line_color="black",
+            nonselection_fill_alpha=0.12,
+            name=f"points{place}",
+        )
+        hover = HoverTool(
+            tooltips=None, renderers=[points], callback=CustomJS(code="window.explorer.hover(cb_data)"), mode="mouse"
+        )
+        lasso, wheel = LassoSelectTool(), WheelZoomTool()
+        plot.add_tools(wheel, lasso, TapTool(), ResetTool(), hover)
+        plot.toolbar.active_drag = lasso
+        plot.toolbar.logo = None
+        plots.append(plot)
+    number = NumberFormatter(format="0,0.[0000]")
+    table = DataTable(
+        source=chosen,
+        columns=[
+            TableColumn(field="index", title="index", width=60),
+            TableColumn(field="name", title="network", width=420, formatter=StringFormatter()),
+            *(TableColumn(field=name, title=name, width=110, formatter=number) for name in ("x1", "y1", "x2", "y2")),
+        ],
+        name="table",
+        height=240,
+        sizing_mode="stretch_width",
+        index_position=None,
+        selectable=False,
+    )
+    return dict(
+        json_item(
+            column(
+                gridplot([plots], merge_tools=False, sizing_mode="stretch_width"), table, sizing_mode="stretch_width"
+            )
+        )
+    )

@@ -1,0 +1,203 @@
+"""What a study found, in a few sentences: whether the metric ranks networks, how well, which ones, and at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from epsinas.datasets.base import title as title_of
+from epsinas.metrics.base import METRICS
+from epsinas.paper.cells import Row, printed_name
+from epsinas.paper.presentation import metric_title
+from epsinas.paper.ranking import comparing_tables
+from epsinas.spaces.base import SPACES
+from epsinas.study.page import PAGES
+from epsinas.study.plan import Plan
+
+Tables = Mapping[str, pd.DataFrame]
+"""The tables of a run by the names of their pages."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What comes first.
+
+    Attributes:
+        sentences: one for each search space.
+        rankings: see `rankings`.
+        differences: in what the run differs from the paper's, and from one on real data and all networks.
+    """
+
+    sentences: tuple[str, ...]
+    rankings: pd.DataFrame
+    differences: tuple[str, ...]
+
+
+def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headline:
+    """Say what a study found.
+
+    Args:
+        plan: of the study.
+        tables: that it made.
+        measures: by search space, what its performances are, `accuracy` or `loss`.
+    """
+    found = rankings(plan, tables, measures)
+    sentences = [_sentence(rows.to_dict("records")) for _, rows in found.groupby("space", sort=False)]
+    return Headline(tuple(sentences), found, tuple(_differences(plan, tables)))
+
+
+def rankings(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> pd.DataFrame:
+    """Return how well the first metric of each search space ranks its networks, beside what it is to be compared with.
+
+    Args:
+        plan: of the study.
+        tables: that it made.
+        measures: by search space, `accuracy` or `loss`, whose correlations are turned: more is better everywhere.
+
+    Returns:
+        For each search space, data set and precision `metric`, `networks` tried, `scored`, `archs` of them with a
+        performance, `spearman` with an interval where there is one, `common` and `spearman_common` on the networks that
+        all metrics score, there `baseline` and `best`, the highest of what networks' descriptions count and of the
+        other metrics, with their `spearman`, `ceiling` (Spearman's rho between trainings with different seeds) and
+        `milliseconds` a network. Where there are no performances, only what does without.
+    """
+    rows = []
+    for costs in tables["coverage"].to_dict("records"):
+        space, dataset = str(costs["space"]), costs["dataset"]
+        metric = next(iter(plan.sections[space].metrics))
+        if costs["metric"] != metric:
+            continue
+        row = {name: costs[name] for name in ("space", "dataset", "metric", "precision", "networks", "scored")}
+        row |= _ranked(tables, costs, -1 if measures.get(space) == "loss" else 1)
+        rows.append(row | {"ceiling": _ceiling(tables, space, dataset), "milliseconds": costs["milliseconds"]})
+    return pd.DataFrame(rows)
+
+
+def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
+    """Return what the tables that rank metrics say of one of them, and of those beside it."""
+    for name, table in tables.items():
+        if name not in PAGES or PAGES[name].table is not comparing_tables:
+            continue
+        beside = table[(table["space"] == costs["space"]) & (table["dataset"] == costs["dataset"])]
+        own = beside[(beside["metric"] == costs["metric"]) & (beside["precision"] == costs["precision"])]
+        if own.empty:
+            continue
+        first = own.iloc[0]
+        row = {"archs": first["archs"], "spearman": sign * first["spearman_global"]}
+        ends = [sign * first.get(f"spearman_global{kind}_{end}", np.nan) for kind in ("_sample", "") for end in _ENDS]
+        known = [end for end in ends if np.isfinite(end)][:2]
+        row |= dict(zip(("spearman_low", "spearman_high"), sorted(known), strict=True)) if known else {}
+        if np.isfinite(first.get("common", np.nan)):
+            row |= {"common": first["common"], "spearman_common": first["spearman_common"]}
+            others = beside[(beside["metric"] != costs["metric"]) & beside["spearman_common"].notna()]
+            counted = others["metric"].map(_is_counted)
+            for kind, among in (("baseline", others[counted]), ("best", others[~counted])):
+                if len(among):
+                    top = among.loc[among["spearman_common"].idxmax()]
+                    row |= {kind: metric_title(top["metric"]), f"{kind}_spearman": top["spearman_common"]}
+        return row
+    return {}
+
+
+_ENDS = ("low", "high")
+
+
+def _is_counted(metric: str) -> bool:
+    """Say whether a metric costs nothing, which any other must be better than."""
+    name = printed_name(metric)
+    return name in METRICS and METRICS[name].cost == "nothing"
+
+
+def _ceiling(tables: Tables, space: str, dataset: str) -> float:
+    table = tables.get("seeds", pd.DataFrame(columns=["space", "dataset", "spearman"]))
+    return float(table[(table["space"] == space) & (table["dataset"] == dataset)]["spearman"].mean())
+
+
+def _sentence(rows: list[Row]) -> str:
+    """Say what a metric does on the first data set of a search space."""
+    first = rows[0]
+    name, place = metric_title(first["metric"]), f"{SPACES[first['space']].title}, {title_of(first['dataset'])}"
+    share = f"{first['scored']:,} of {first['networks']:,} networks ({first['scored'] / first['networks']:.0%})"
+    cost = f"A network takes {first['milliseconds']:.3g} ms of one core."
+    if not np.isfinite(first.get("spearman", np.nan)):
+        return f"{place}: {name} scores {share}. {cost}"
+    parts = [f"{place}: {name} ranks the {share} that it scores with Spearman's ρ {first['spearman']:.2f}"]
+    others = [row for row in rows[1:] if row["dataset"] == first["dataset"] and row["precision"] != first["precision"]]
+    if others:
+        last = others[-1]
+        parts.append(
+            f"; in {last['precision']} precision {last['scored']:,} of {last['networks']:,} with {last['spearman']:.2f}"
+        )
+    parts.append(". ")
+    if np.isfinite(first.get("common", np.nan)):
+        beside = [f"{first['spearman_common']:.2f}"]
+        for kind in ("baseline", "best"):
+            if isinstance(first.get(kind), str):
+                beside.append(f"that of {first[kind]} {first[f'{kind}_spearman']:.2f}")
+        parts.append(f"On the {first['common']:,.0f} that all metrics score its ρ is {', '.join(beside)}. ")
+    if np.isfinite(first["ceiling"]):
+        parts.append(f"Another training of the same networks reaches {first['ceiling']:.2f}. ")
+    return "".join(parts) + cost
+
+
+def _differences(plan: Plan, tables: Tables) -> list[str]:
+    """Say what the run does not have, or has in the place of something else."""
+    found = []
+    stand_ins: dict[str, list[str]] = {}
+    for space in plan.sections:
+        for run in plan.main_runs(space):
+            where = f"{SPACES[space].title}, {title_of(run.dataset)}"
+            if stand_in := plan.stand_in(run):
+                stand_ins.setdefault(stand_in, []).append(where)
+        tried, size = plan.networks_tried(plan.main_runs(space)[0]), SPACES[space].size
+        if tried < size:
+            found.append(f"{tried:,} of the {size:,} networks of {SPACES[space].title}.")
+    for stand_in, places in stand_ins.items():
+        found.insert(0, f"{stand_in} in the place of real inputs: {'; '.join(dict.fromkeys(places))}.")
+    smaller = {}
+    for name, table in tables.items():
+        if name in PAGES and PAGES[name].number and {"space", "networks"} <= set(table):
+            fewest = table.groupby("space")["networks"].min()
+            tried = [plan.networks_tried(plan.main_runs(str(space))[0]) for space in fewest.index]
+            if (fewest.to_numpy() < tried).any():
+                smaller[PAGES[name].number] = int(fewest.min())
+    if smaller:
+        numbers = ", ".join(f"{number} ({count:,})" for number, count in sorted(smaller.items()))
+        found.append(f"Samples of networks in some rows of Tables {numbers}.")
+    shipped = [
+        table[table["origin"] == "shipped"]["metric"]
+        for table in tables.values()
+        if "origin" in table and "metric" in table
+    ]
+    names = pd.concat(shipped).unique() if shipped else []
+    if len(names):
+        found.append(
+            f"Scores of {len(names)} metrics come with the package; the table “Scores of the package” checks them."
+        )
+    return found
+
+
+def closing_lines(found: Headline, counts: pd.DataFrame | None, path: str) -> tuple[str, str, str]:
+    """Return what a run ends with: the first number, the verdicts, and where the report is.
+
+    Args:
+        found: what the study found.
+        counts: of verdicts, as `epsinas.paper.ledger.count_verdicts` gives them, None where nothing was compared.
+        path: of the report.
+    """
+    first = found.rankings.iloc[0].to_dict()
+    place = f"{metric_title(first['metric'])}, {SPACES[first['space']].title}, {title_of(first['dataset'])}"
+    share = f"{first['scored']:,} of {first['networks']:,} networks"
+    known = np.isfinite(first.get("spearman", np.nan))
+    number = f"{place}: " + (f"Spearman's rho {first['spearman']:.3f} over " if known else "a score for ") + share
+    verdicts = "no numbers of the paper to compare with"
+    if counts is not None:
+        total = counts.set_index("table").loc["all"]
+        verdicts = f"{total['numbers']} numbers of the paper: " + ", ".join(
+            f"{count} {verdict}" for verdict, count in total.drop("numbers").items() if count
+        )
+    return number, verdicts, path
