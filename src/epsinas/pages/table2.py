@@ -421,8 +421,9 @@ def _accuracy_cell(row: Row, column: str) -> LedgerCell:
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what is said in other words, and of the numbers of scores all but the first data set's."""
     counts = [name for name in table if str(name).endswith(("_scored", "_networks"))]
-    return table.drop(columns=["cost_measured", "missing", "origin", "stand_in", *counts])
+    return table.drop(columns=["cost_measured", "cost_origin", "missing", "note", "origin", "stand_in", *counts[1:]])
 
 
 PAGE = Page(

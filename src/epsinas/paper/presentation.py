@@ -26,6 +26,10 @@ TITLES = {
     "common": "common networks",
     "cost_hours": "cost (h)",
     "cost_origin": "cost is",
+    "baseline": "best baseline",
+    "baseline_spearman": "its ρ",
+    "best": "best other metric",
+    "best_spearman": "its ρ",
     "coverage": "with a score (%)",
     "dataset": "data set",
     "distinct": "distinct networks",
@@ -109,30 +113,30 @@ class PrintedTable:
     """A table as people read it.
 
     Attributes:
-        fields: its columns.
+        columns: that change from row to row.
         notes: what is to be known beside it, sentences.
     """
 
-    fields: tuple[PrintedColumn, ...]
+    columns: tuple[PrintedColumn, ...]
     notes: tuple[str, ...]
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
         """The cells by row."""
-        return list(zip(*(field.cells for field in self.fields), strict=True))
+        return list(zip(*(column.cells for column in self.columns), strict=True))
 
     def markdown(self, heading: str, caption: str = "") -> str:
         """Return a page of Markdown."""
-        rule = ["---:" if field.numeric else "---" for field in self.fields]
-        lines = [[field.title for field in self.fields], rule, *self.rows]
+        rule = ["---:" if column.numeric else "---" for column in self.columns]
+        lines = [[column.title for column in self.columns], rule, *self.rows]
         table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
         text = " ".join(filter(None, [caption, *self.notes]))
         return "\n".join([f"# {heading}", "", *table, "", *([text, ""] if text else [])])
 
     def latex(self, heading: str, caption: str = "", label: str = "") -> str:
         r"""Return a table in LaTeX; needs `\usepackage{booktabs, longtable}`."""
-        letters = "".join("r" if field.numeric else "l" for field in self.fields)
-        head = " & ".join(_latex(field.title) for field in self.fields) + r" \\"
+        letters = "".join("r" if column.numeric else "l" for column in self.columns)
+        head = " & ".join(_latex(column.title) for column in self.columns) + r" \\"
         body = [" & ".join(map(_latex, row)) + r" \\" for row in self.rows]
         text = _latex(" ".join(filter(None, [f"{heading}.", caption, *self.notes])))
         return "\n".join(
@@ -157,12 +161,12 @@ class PrintedTable:
 
     def html(self) -> str:
         """Return the element `table`; cells whose text does not sort as it reads say what they sort by."""
-        head = "".join(f'<th scope="col"{_numeric(field)}>{escape(field.title)}</th>' for field in self.fields)
+        head = "".join(f'<th scope="col"{_kind(column)}>{escape(column.title)}</th>' for column in self.columns)
         body = []
         for place, row in enumerate(self.rows):
             cells = (
-                f"<td{_numeric(field)}{_order(field, place)}>{_typeset(cell) if field.numeric else escape(cell)}</td>"
-                for field, cell in zip(self.fields, row, strict=True)
+                f"<td{_kind(column)}{_order(column, place)}>{_typeset(cell) if column.numeric else escape(cell)}</td>"
+                for column, cell in zip(self.columns, row, strict=True)
             )
             body.append(f"<tr>{''.join(cells)}</tr>")
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
@@ -181,7 +185,7 @@ def present(table: pd.DataFrame) -> PrintedTable:
     Example:
         >>> rows = {"space": "nas-bench-201", "spearman": [0.8084, 0.7], "spearman_low": [0.79, 0.65]}
         >>> shown = present(pd.DataFrame(rows | {"spearman_high": [0.82, 0.75]}))
-        >>> shown.fields[0].cells
+        >>> shown.columns[0].cells
         ('0.808 [0.79, 0.82]', '0.700 [0.65, 0.75]')
         >>> shown.notes[0]
         'In every row: search space NAS-Bench-201.'
@@ -191,12 +195,12 @@ def present(table: pd.DataFrame) -> PrintedTable:
     for name in filled:
         if _companion_of(name, filled):
             continue
-        field = _field(table, name, filled)
-        if len(table) > 1 and len(set(field.cells)) == 1:
+        column = _column(table, name, filled)
+        if len(table) > 1 and len(set(column.cells)) == 1:
             if name not in _UNSAID:
-                common.append(f"{field.title} {field.cells[0]}")
+                common.append(f"{column.title} {column.cells[0]}")
             continue
-        kept.append(field)
+        kept.append(column)
         brackets |= {end for end in ("_low", "_sample_low") if name + end in filled}
         brackets |= {"quartiles"} if name == "median" and "lower" in filled else set()
     notes = [f"In every row: {'; '.join(common)}."] if common else []
@@ -274,7 +278,7 @@ def _companion_of(name: str, names: Sequence[str]) -> str:
     return ""
 
 
-def _field(table: pd.DataFrame, name: str, names: Sequence[str]) -> PrintedColumn:
+def _column(table: pd.DataFrame, name: str, names: Sequence[str]) -> PrintedColumn:
     values = table[name]
     other = f"{name.removesuffix('_low')}_high"
     if name.endswith("_low") and other in names:
@@ -311,14 +315,15 @@ def _formats(values: pd.Series) -> tuple[Callable[[float], str], Callable[[float
     """Return how a column's values are printed, and the ends of their intervals, with a digit less.
 
     Integers have all of their digits, numbers of one size four and those below one three decimals at most; where they
-    are of several sizes, each has three digits.
+    are of several sizes, each has three digits; but a correlation may be as small as it is.
     """
     sizes = values.abs()[np.isfinite(values) & (values != 0)].to_numpy(np.float64)
     if not len(sizes) or (np.isfinite(values) <= (values == values.round())).all():
         return _printer(",.0f"), _printer(",.3g")
     power = int(np.floor(np.log10(sizes.max())))
     decimals = 3 - power if power >= 0 else 2 - power
-    if decimals > 4 or np.median(sizes) * 100 < sizes.max():
+    several = np.median(sizes) * 100 < sizes.max() or (sizes.max() > 2 and sizes.min() * 300 < sizes.max())
+    if decimals > 4 or several:
         return _printer(".3g"), _printer(".2g")
     decimals = max(decimals, 0)
     # Without zeros that all values end in.
@@ -362,13 +367,19 @@ def _text(name: str, value: Any) -> str:
     return {"True": "yes", "False": "no"}.get(text, text.replace("_", " ") if name in _PLAIN else text)
 
 
-def _numeric(field: PrintedColumn) -> str:
-    return ' class="number"' if field.numeric else ""
+_SHORT = 28
+"""Letters of cells that are not broken into lines."""
 
 
-def _order(field: PrintedColumn, place: int) -> str:
-    key = field.keys[place]
-    if not field.numeric:
+def _kind(column: PrintedColumn) -> str:
+    if column.numeric:
+        return ' class="number"'
+    return ' class="short"' if max(map(len, column.cells), default=0) <= _SHORT else ""
+
+
+def _order(column: PrintedColumn, place: int) -> str:
+    key = column.keys[place]
+    if not column.numeric:
         return ""
     return f' data-order="{"" if pd.isna(key) else format(key, ".9g")}"'
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
+from epsinas.metrics.base import REASONS
 from epsinas.paper.ledger import VERDICTS, count_verdicts
 from epsinas.paper.presentation import heading, present, show
 from epsinas.report.explorer import explorer_plots, packed_spaces
-from epsinas.report.headline import Headline, Tables
+from epsinas.report.headline import Headline, Tables, key_numbers
+from epsinas.spaces.base import SPACES
 from epsinas.study.page import PAGES, Page
 from epsinas.study.results import Results
 
@@ -44,13 +47,16 @@ def render_report(
     environment.filters["count"] = lambda number: f"{number:,}"
     plan = results.plan
     explored = packed_spaces(results)
+    drawn = [page for page in PAGES if page.figure and page.request(plan)]
     return environment.get_template("template.html").render(
         study=plan.study.name,
+        spaces=[SPACES[name].title for name in plan.sections],
         provenance=provenance,
         found=found,
-        rankings=present(found.rankings),
-        tables=[_table_of(PAGES[name], table) for name, table in tables.items()],
-        figures=[_figure_of(page, Path(plan.drawn(page)[0])) for page in PAGES if page.figure and page.request(plan)],
+        numbers=key_numbers(found),
+        rankings=present(found.rankings.drop(columns=list(REASONS))),
+        tables=sorted((_table_of(PAGES[name], table) for name, table in tables.items()), key=_place),
+        figures=sorted((_figure_of(page, Path(plan.drawn(page)[0])) for page in drawn), key=_place),
         ledger=None if ledger is None else _ledger_of(ledger),
         summary=None if ledger is None else present(count_verdicts(ledger)),
         verdicts=VERDICTS,
@@ -68,9 +74,16 @@ def _table_of(page: Page, table: pd.DataFrame) -> dict[str, Any]:
     return {"page": page, "heading": heading(page), "shown": show(page, table), "rows": len(table)}
 
 
+def _place(shown: Mapping[str, Any]) -> tuple[bool, int, str]:
+    """Order what is shown: what is in the paper by its numbers, then the rest."""
+    number = re.search(r"\d+$", shown["page"].name)
+    return number is None, int(number[0]) if number else 0, shown["page"].name
+
+
 def _figure_of(page: Page, path: Path) -> dict[str, Any]:
-    image = b64encode(path.read_bytes()).decode()
-    return {"page": page, "heading": heading(page), "image": f"data:image/svg+xml;base64,{image}", "path": path}
+    # A third smaller than as base64.
+    image = quote(path.read_text(encoding="utf-8"), safe=" ,;:=/+<>?!()@&'*$[]{}|^`~")
+    return {"page": page, "heading": heading(page), "image": f"data:image/svg+xml,{image}"}
 
 
 def _ledger_of(entries: pd.DataFrame) -> Any:

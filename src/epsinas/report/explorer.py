@@ -6,7 +6,7 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,10 @@ from epsinas.study.comparison import compared, comparison_request, first_signed
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import TOGETHER, Plan
 from epsinas.study.results import Results
+
+if TYPE_CHECKING:
+    from bokeh.models import ColumnDataSource
+    from bokeh.plotting import figure
 
 PERFORMANCE = "performance"
 """The name of what training reached, among those of metrics."""
@@ -127,87 +131,82 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 
 def explorer_plots() -> dict[str, Any]:
-    """Return two scatter plots on one source, and a table of the chosen networks, as `Bokeh.embed.embed_item` takes them.
+    """Return two scatter plots on one source and a table of the chosen networks, for `Bokeh.embed.embed_item`.
 
-    The page's script fills the sources `networks` and `chosen`. A point that is chosen in one plot, by a tap or a lasso,
-    is so in the other.
+    The page's script fills the sources `networks` and `chosen`. A point that is chosen in one plot, by a tap or a
+    lasso, is so in the other.
     """
     from bokeh.embed import json_item
-    from bokeh.layouts import column, gridplot
+    from bokeh.layouts import column, row
+    from bokeh.models import ColumnDataSource, CustomJS, DataTable, NumberFormatter, TableColumn
+
+    # A point, since Bokeh cannot set the ranges of a plot without any.
+    points = {"index": [0], "name": [""], "colour": [0.0]} | {name: [0.0] for name in _AXES}
+    source, chosen = ColumnDataSource(points, name="networks"), ColumnDataSource(points, name="chosen")
+    source.selected.js_on_change("indices", CustomJS(code="window.explorer.choose()"))
+    number = NumberFormatter(format="0,0.[0000]")
+    table = DataTable(
+        source=chosen,
+        columns=[
+            TableColumn(field="index", title="index", width=60),
+            TableColumn(field="name", title="network", width=420),
+            *(TableColumn(field=name, title=name, width=110, formatter=number) for name in _AXES),
+        ],
+        name="table",
+        height=240,
+        sizing_mode="stretch_width",
+        index_position=None,
+        reorderable=False,
+    )
+    # Below each other where there is no room beside each other.
+    plots = row([_plot(source, place) for place in (1, 2)], styles={"flex-wrap": "wrap"}, sizing_mode="stretch_width")
+    return dict(json_item(column(plots, table, sizing_mode="stretch_width")))
+
+
+_AXES = ("x1", "y1", "x2", "y2")
+"""Columns of what is plotted, across and up, in the one plot and in the other."""
+
+
+def _plot(source: ColumnDataSource, place: int) -> figure:
     from bokeh.models import (
-        ColumnDataSource,
+        BasicTickFormatter,
         CustomJS,
-        DataTable,
         HoverTool,
         LassoSelectTool,
         LinearColorMapper,
-        NumberFormatter,
-        ResetTool,
-        StringFormatter,
-        TableColumn,
         TapTool,
         WheelZoomTool,
     )
     from bokeh.palettes import Viridis256
     from bokeh.plotting import figure
 
-    empty: dict[str, list[Any]] = {name: [] for name in ("index", "name", "colour", "x1", "y1", "x2", "y2")}
-    source = ColumnDataSource(empty, name="networks")
-    chosen = ColumnDataSource(empty, name="chosen")
-    source.selected.js_on_change("indices", CustomJS(code="window.explorer.choose()"))
-    plots = []
-    for place in (1, 2):
-        plot = figure(
-            name=f"plot{place}",
-            height=380,
-            min_width=280,
-            sizing_mode="stretch_width",
-            tools="pan",
-            toolbar_location="above",
-        )
-        points = plot.scatter(
-            f"x{place}",
-            f"y{place}",
-            source=source,
-            size=4,
-            line_color=None,
-            fill_color={
-                "field": "colour",
-                "transform": LinearColorMapper(palette=list(reversed(Viridis256)), low=0, high=1),
-            },
-            fill_alpha=0.55,
-            selection_fill_alpha=1.0,
-            selection_fill_color="#d55e00",
-            selection_line_color="black",
-            nonselection_fill_alpha=0.12,
-            name=f"points{place}",
-        )
-        hover = HoverTool(
-            tooltips=None, renderers=[points], callback=CustomJS(code="window.explorer.hover(cb_data)"), mode="mouse"
-        )
-        lasso, wheel = LassoSelectTool(), WheelZoomTool()
-        plot.add_tools(wheel, lasso, TapTool(), ResetTool(), hover)
-        plot.toolbar.active_drag = lasso
-        plot.toolbar.logo = None
-        plots.append(plot)
-    number = NumberFormatter(format="0,0.[0000]")
-    table = DataTable(
-        source=chosen,
-        columns=[
-            TableColumn(field="index", title="index", width=60),
-            TableColumn(field="name", title="network", width=420, formatter=StringFormatter()),
-            *(TableColumn(field=name, title=name, width=110, formatter=number) for name in ("x1", "y1", "x2", "y2")),
-        ],
-        name="table",
-        height=240,
+    plot = figure(
+        name=f"plot{place}",
+        height=380,
         sizing_mode="stretch_width",
-        index_position=None,
-        selectable=False,
+        styles={"flex": "1 1 300px", "min-width": "0"},
+        tools="pan,reset",
     )
-    return dict(
-        json_item(
-            column(
-                gridplot([plots], merge_tools=False, sizing_mode="stretch_width"), table, sizing_mode="stretch_width"
-            )
-        )
+    colours = LinearColorMapper(palette=list(reversed(Viridis256)), low=0, high=1)
+    points = plot.scatter(
+        f"x{place}",
+        f"y{place}",
+        source=source,
+        size=4,
+        line_color=None,
+        fill_color={"field": "colour", "transform": colours},
+        fill_alpha=0.55,
+        selection_fill_alpha=1.0,
+        selection_fill_color="#d55e00",
+        selection_line_color="black",
+        nonselection_fill_alpha=0.12,
     )
+    pointed = CustomJS(code="window.explorer.hover(cb_data)")
+    lasso = LassoSelectTool(continuous=False)
+    plot.add_tools(WheelZoomTool(), lasso, TapTool(), HoverTool(tooltips=None, renderers=[points], callback=pointed))
+    plot.toolbar.active_drag = lasso
+    plot.toolbar.logo = None
+    for axis in (plot.xaxis, plot.yaxis):
+        axis.formatter = BasicTickFormatter(power_limit_high=7)
+        axis.axis_label_text_font_style = "normal"
+    return plot

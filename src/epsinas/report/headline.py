@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.datasets.base import title as title_of
-from epsinas.metrics.base import METRICS
+from epsinas.metrics.base import METRICS, REASONS
 from epsinas.paper.cells import Row, printed_name
 from epsinas.paper.presentation import metric_title
 from epsinas.paper.ranking import comparing_tables
@@ -27,12 +27,12 @@ class Headline:
     """What comes first.
 
     Attributes:
-        sentences: one for each search space.
+        sentences: two for each search space: what the metric does, and what that is to be compared with.
         rankings: see `rankings`.
         differences: in what the run differs from the paper's, and from one on real data and all networks.
     """
 
-    sentences: tuple[str, ...]
+    sentences: tuple[tuple[str, str], ...]
     rankings: pd.DataFrame
     differences: tuple[str, ...]
 
@@ -46,7 +46,10 @@ def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headlin
         measures: by search space, what its performances are, `accuracy` or `loss`.
     """
     found = rankings(plan, tables, measures)
-    sentences = [_sentence(rows.to_dict("records")) for _, rows in found.groupby("space", sort=False)]
+    sentences = [
+        _found(rows.to_dict("records"), measures.get(str(space), ""))
+        for space, rows in found.groupby("space", sort=False)
+    ]
     return Headline(tuple(sentences), found, tuple(_differences(plan, tables)))
 
 
@@ -59,8 +62,8 @@ def rankings(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> pd.Data
         measures: by search space, `accuracy` or `loss`, whose correlations are turned: more is better everywhere.
 
     Returns:
-        For each search space, data set and precision `metric`, `networks` tried, `scored`, `archs` of them with a
-        performance, `spearman` with an interval where there is one, `common` and `spearman_common` on the networks that
+        For each search space, data set and precision `metric`, `networks` tried, `scored`, how many have none for each
+        of REASONS, `spearman` with an interval where there is one, `common` and `spearman_common` on the networks that
         all metrics score, there `baseline` and `best`, the highest of what networks' descriptions count and of the
         other metrics, with their `spearman`, `ceiling` (Spearman's rho between trainings with different seeds) and
         `milliseconds` a network. Where there are no performances, only what does without.
@@ -71,7 +74,8 @@ def rankings(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> pd.Data
         metric = next(iter(plan.sections[space].metrics))
         if costs["metric"] != metric:
             continue
-        row = {name: costs[name] for name in ("space", "dataset", "metric", "precision", "networks", "scored")}
+        names = ("space", "dataset", "metric", "precision", "networks", "scored", *REASONS)
+        row = {name: costs[name] for name in names}
         row |= _ranked(tables, costs, -1 if measures.get(space) == "loss" else 1)
         rows.append(row | {"ceiling": _ceiling(tables, space, dataset), "milliseconds": costs["milliseconds"]})
     return pd.DataFrame(rows)
@@ -87,7 +91,7 @@ def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
         if own.empty:
             continue
         first = own.iloc[0]
-        row = {"archs": first["archs"], "spearman": sign * first["spearman_global"]}
+        row = {"spearman": sign * first["spearman_global"]}
         ends = [sign * first.get(f"spearman_global{kind}_{end}", np.nan) for kind in ("_sample", "") for end in _ENDS]
         known = [end for end in ends if np.isfinite(end)][:2]
         row |= dict(zip(("spearman_low", "spearman_high"), sorted(known), strict=True)) if known else {}
@@ -117,31 +121,79 @@ def _ceiling(tables: Tables, space: str, dataset: str) -> float:
     return float(table[(table["space"] == space) & (table["dataset"] == dataset)]["spearman"].mean())
 
 
-def _sentence(rows: list[Row]) -> str:
-    """Say what a metric does on the first data set of a search space."""
+ENOUGH = 100
+"""Fewer common networks than this say nothing of the order of metrics."""
+
+
+def _found(rows: list[Row], measure: str) -> tuple[str, str]:
+    """Say what a metric does on the first data set of a search space, and what that is to be compared with."""
     first = rows[0]
-    name, place = metric_title(first["metric"]), f"{SPACES[first['space']].title}, {title_of(first['dataset'])}"
-    share = f"{first['scored']:,} of {first['networks']:,} networks ({first['scored'] / first['networks']:.0%})"
-    cost = f"A network takes {first['milliseconds']:.3g} ms of one core."
-    if not np.isfinite(first.get("spearman", np.nan)):
-        return f"{place}: {name} scores {share}. {cost}"
-    parts = [f"{place}: {name} ranks the {share} that it scores with Spearman's ρ {first['spearman']:.2f}"]
+    name, place, dataset = metric_title(first["metric"]), SPACES[first["space"]].title, title_of(first["dataset"])
+    share = f"{percent(first['scored'] / first['networks'])} of the {first['networks']:,} networks"
+    lead = f"On {place}, {name} scores {share}"
+    known = np.isfinite(first.get("spearman", np.nan))
+    if known:
+        lead += f", and ranks these by their {measure} on {dataset} with Spearman's ρ {first['spearman']:.2f}"
+    more = []
+    why = [f"{text} ({first[reason]:,})" for reason, text in _WHY.items() if first[reason]]
+    if why:
+        more.append(f"The others have no score: {', '.join(why)}.")
     others = [row for row in rows[1:] if row["dataset"] == first["dataset"] and row["precision"] != first["precision"]]
-    if others:
-        last = others[-1]
-        parts.append(
-            f"; in {last['precision']} precision {last['scored']:,} of {last['networks']:,} with {last['spearman']:.2f}"
-        )
-    parts.append(". ")
-    if np.isfinite(first.get("common", np.nan)):
-        beside = [f"{first['spearman_common']:.2f}"]
-        for kind in ("baseline", "best"):
-            if isinstance(first.get(kind), str):
-                beside.append(f"that of {first[kind]} {first[f'{kind}_spearman']:.2f}")
-        parts.append(f"On the {first['common']:,.0f} that all metrics score its ρ is {', '.join(beside)}. ")
+    for row in others[-1:] if known else []:
+        number = f"{row['scored']:,} of {row['networks']:,} networks"
+        more.append(f"In {row['precision']} precision it scores {number}, and ρ is {row['spearman']:.2f}.")
+    if first.get("common", 0) >= ENOUGH:
+        beside = [
+            f"that of {first[kind]} {first[f'{kind}_spearman']:.2f}"
+            for kind in ("baseline", "best")
+            if isinstance(first.get(kind), str)
+        ]
+        ranks = f"On the {first['common']:,.0f} networks that all metrics score its ρ is {first['spearman_common']:.2f}"
+        more.append(", ".join([ranks, *beside]) + ".")
     if np.isfinite(first["ceiling"]):
-        parts.append(f"Another training of the same networks reaches {first['ceiling']:.2f}. ")
-    return "".join(parts) + cost
+        more.append(f"Two trainings of the same networks agree with {first['ceiling']:.2f}.")
+    more.append(f"A network takes {first['milliseconds']:.3g} ms of one core.")
+    return f"{lead}.", " ".join(more)
+
+
+_WHY = {
+    "disconnected": "input and output are not connected",
+    "underflow": "signals vanish below the range of the numbers",
+    "overflow": "signals leave the range of the numbers",
+    "constant": "outputs are constant",
+    "failed": "the computation failed",
+}
+"""By the reason for which a network has no score, what happened."""
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, without digits.
+
+    Example:
+        >>> percent(0.594)
+        '59\\xa0%'
+    """
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def key_numbers(found: Headline) -> list[tuple[str, str]]:
+    """Return the numbers of the first row of the rankings, each with what it is."""
+    first = found.rankings.iloc[0].to_dict()
+    numbers = []
+    if np.isfinite(first.get("spearman", np.nan)):
+        place = f"{SPACES[first['space']].title}, {title_of(first['dataset'])}"
+        numbers.append((f"{first['spearman']:.2f}", f"Spearman's ρ of {metric_title(first['metric'])}, {place}"))
+    share = percent(first["scored"] / first["networks"])
+    numbers.append((share, f"of {first['networks']:,} networks have a score"))
+    if first.get("common", 0) >= ENOUGH and isinstance(first.get("baseline"), str):
+        beside = f"{first['spearman_common']:.2f} : {first['baseline_spearman']:.2f}"
+        numbers.append(
+            (beside, f"{metric_title(first['metric'])} to {first['baseline']}, on {first['common']:,.0f} networks")
+        )
+    if np.isfinite(first["ceiling"]):
+        numbers.append((f"{first['ceiling']:.2f}", "between two trainings: no metric can reach more"))
+    numbers.append((f"{first['milliseconds']:.3g} ms", "of one core for a network"))
+    return numbers
 
 
 def _differences(plan: Plan, tables: Tables) -> list[str]:

@@ -170,6 +170,10 @@ class Explorer {
   async start() {
     const [view] = await Bokeh.embed.embed_item(this.plots, "plots");
     this.document = view.model.document;
+    // Where fingers scroll, a plot must let them.
+    if (matchMedia("(pointer: coarse)").matches)
+      for (const place of [1, 2])
+        for (const tool of this.model(`plot${place}`).toolbar.tools) if (tool.type === "LassoSelectTool") tool.active = false;
     await this.load();
   }
 

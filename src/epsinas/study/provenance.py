@@ -27,8 +27,8 @@ def describe_run(results: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         config: the study's configuration, all seeds included.
 
     Returns:
-        `command`, `commit`, `date` (UTC), `config`, `inputs` (name, sha256, source ... of each file), `versions`, `machine`, and
-        `seconds`: wall time of each stage, summed over its jobs, whenever they ran.
+        `command`, `commit`, `date`, `config`, `inputs` (name, sha256, source ... of each file), `versions`, `machine`,
+        and `seconds`: wall time of each stage, summed over its jobs, whenever they ran.
     """
     return {
         "command": os.environ.get(COMMAND, " ".join(sys.argv)),
