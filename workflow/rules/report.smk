@@ -64,6 +64,15 @@ rule write_provenance:
         STAGE
 
 
+CLOSING_LINES = f"{RESULTS}/closing-lines.txt"
+
+
+def print_closing_lines():
+    """Print what the report of this run says in three lines; nothing where this run did not make it."""
+    if os.path.exists(CLOSING_LINES) and os.path.getmtime(CLOSING_LINES) > STARTED:
+        print(open(CLOSING_LINES).read(), end="")
+
+
 rule write_report:
     input:
         PLAN.files(explored_request(PLAN)),
@@ -72,8 +81,12 @@ rule write_report:
         ledger=rules.write_ledger.output if config["ledger"] else [],
         provenance=rules.write_provenance.output[0],
     output:
-        page=f"{RESULTS}/report.html",
-        lines=f"{RESULTS}/closing-lines.txt",
+        page=report(
+            f"{RESULTS}/report.html",
+            category="Report",
+            labels={"page": "everything on one page"},
+        ),
+        lines=CLOSING_LINES,
     log:
         f"{LOGS}/write_report.log",
     benchmark:

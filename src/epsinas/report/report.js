@@ -144,6 +144,36 @@ async function unpack(text) {
   return JSON.parse(await new Response(stream).text());
 }
 
+// Ranks from 0, equal values with their mean.
+function ranks(values) {
+  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
+  const found = new Float64Array(values.length);
+  for (let start = 0, end; start < order.length; start = end) {
+    for (end = start + 1; end < order.length && values[order[end]] === values[order[start]];) end++;
+    for (let place = start; place < end; place++) found[order[place]] = (start + end - 1) / 2;
+  }
+  return found;
+}
+
+function spearman(xs, ys) {
+  const [a, b] = [ranks(xs), ranks(ys)];
+  const middle = (xs.length - 1) / 2;
+  let [both, left, right] = [0, 0, 0];
+  a.forEach((rank, at) => {
+    both += (rank - middle) * (b[at] - middle);
+    left += (rank - middle) ** 2;
+    right += (b[at] - middle) ** 2;
+  });
+  return both / Math.sqrt(left * right);
+}
+
+function agreement(xs, ys) {
+  const known = Array.from(xs.keys()).filter(at => !Number.isNaN(xs[at] + ys[at]));
+  const rho = spearman(known.map(at => xs[at]), known.map(at => ys[at]));
+  const count = `${known.length.toLocaleString("en")} networks`;
+  return Number.isNaN(rho) ? count : `${count}, Spearman's ρ ${rho.toFixed(2).replace("-", "−")}`;
+}
+
 class Explorer {
   constructor({spaces, plots}) {
     this.spaces = spaces;
@@ -214,8 +244,7 @@ class Explorer {
         axis.axis_label = titles[metric];
         this.model("table").columns.find(({field}) => field === name).title = titles[metric];
       }
-      const both = data[`x${place}`].filter((x, at) => !Number.isNaN(x + data[`y${place}`][at])).length;
-      plot.title.text = `${both.toLocaleString("en")} networks with both`;
+      plot.title.text = agreement(data[`x${place}`], data[`y${place}`]);
     }
     const source = this.model("networks");
     source.selected.indices = [];
@@ -232,7 +261,7 @@ class Explorer {
     if (indices.length === 1) this.show(indices[0]);
     else this.card.hidden = true;
     document.querySelector("#choice").value = indices.length
-      ? `${indices.length.toLocaleString("en")} chosen networks, in the table.`
+      ? `Chosen, in the table: left ${agreement(chosen.x1, chosen.y1)}; right ${agreement(chosen.x2, chosen.y2)}.`
       : "No network is chosen.";
   }
 
@@ -251,8 +280,9 @@ class Explorer {
     this.card.hidden = false;
     const box = this.card.offsetParent.getBoundingClientRect();
     const left = Math.min(this.pointer.x - box.x + 16, box.width - this.card.offsetWidth);
+    const top = Math.min(this.pointer.y + 16, innerHeight - this.card.offsetHeight - 8);
     this.card.style.left = `${Math.max(left, 0)}px`;
-    this.card.style.top = `${this.pointer.y - box.y + 16}px`;
+    this.card.style.top = `${top - box.y}px`;
   }
 
   facts(at) {
