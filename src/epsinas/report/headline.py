@@ -96,8 +96,8 @@ def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
         known = [end for end in ends if np.isfinite(end)][:2]
         row |= dict(zip(("spearman_low", "spearman_high"), sorted(known), strict=True)) if known else {}
         if np.isfinite(first.get("common", np.nan)):
-            row |= {"common": first["common"], "spearman_common": first["spearman_common"]}
             others = beside[(beside["metric"] != costs["metric"]) & beside["spearman_common"].notna()]
+            row |= {"common": first["common"], "spearman_common": first["spearman_common"]} if len(others) else {}
             counted = others["metric"].map(_is_counted)
             for kind, among in (("baseline", others[counted]), ("best", others[~counted])):
                 if len(among):
