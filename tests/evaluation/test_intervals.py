@@ -75,5 +75,5 @@ def test_share_by_hand():
 def test_percentiles_leave_out_what_is_undefined():
     assert percentile_interval([*range(101), np.nan], 0.5) == pytest.approx((25, 75))
     assert np.isnan(percentile_interval([np.nan])).all()
-    with pytest.raises(InputError, match="confidence: found 1.5, expected a number between 0 and 1"):
+    with pytest.raises(InputError, match=r"confidence: found 1.5, expected a number between 0 and 1"):
         percentile_interval([1.0], 1.5)
