@@ -38,6 +38,13 @@ def test_neither_threads_nor_other_columns_change_the_resamples():
     np.testing.assert_array_equal(one[:, :2, :2], two)
 
 
+def test_the_last_column_alone():
+    values, classes = sample()
+    whole = resampled_correlations(values, classes, 5, np.random.default_rng(0))
+    last = resampled_correlations(values, classes, 5, np.random.default_rng(0), last_only=True)
+    np.testing.assert_allclose(last, whole[:, -1], rtol=0, atol=1e-14)
+
+
 def test_the_interval_covers_what_it_should():
     """Independent pairs of normal values with correlation 0.5: the true rho is 6/pi arcsin(1/4)."""
     rng, covered = np.random.default_rng(0), 0
@@ -66,7 +73,10 @@ def test_a_constant_column_has_no_correlation():
 
 
 def test_no_networks():
-    assert np.isnan(resampled_correlations(np.empty((2, 0)), [], 1, np.random.default_rng(0))).all()
+    for last_only, shape in [(False, (2, 2, 2)), (True, (2, 2))]:
+        found = resampled_correlations(np.empty((2, 0)), [], 1, np.random.default_rng(0), last_only=last_only)
+        assert found.shape == shape
+        assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize(

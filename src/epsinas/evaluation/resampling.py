@@ -19,7 +19,13 @@ _BLOCK = 32
 
 
 def resampled_correlations(
-    columns: ArrayLike, classes: ArrayLike, resamples: int, rng: np.random.Generator, threads: int = 1
+    columns: ArrayLike,
+    classes: ArrayLike,
+    resamples: int,
+    rng: np.random.Generator,
+    *,
+    last_only: bool = False,
+    threads: int = 1,
 ) -> NDArray[np.float64]:
     """Return Spearman's rho of every pair of columns, of a sample and of its resamples by whole classes.
 
@@ -34,11 +40,13 @@ def resampled_correlations(
         classes: (networks,) any labels; networks with the same one are drawn together.
         resamples: how many, 0 or more.
         rng: source of randomness; the same state gives the same resamples, whatever the columns and threads.
+        last_only: correlate with the last column only, which takes less time.
         threads: of the processor.
 
     Returns:
-        (1 + resamples, columns, columns) float64: the sample's own matrix, then those of the resamples. NaN where a
-        column is constant, in the resample or altogether.
+        (1 + resamples, columns, columns) float64: the sample's own matrix, then those of the resamples; with
+        `last_only`, of each the last row, (1 + resamples, columns). NaN where a column is constant, in the resample or
+        altogether.
 
     Raises:
         InputError: an argument has another form, or a value is not finite.
@@ -57,7 +65,7 @@ def resampled_correlations(
     if resamples < 0:
         raise InputError(f"resamples: found {resamples}, expected 0 or more")
     if not len(labels):
-        return np.full((1 + resamples, len(values), len(values)), np.nan)
+        return np.full((1 + resamples, *(len(values),) * (1 if last_only else 2)), np.nan)
     order = np.argsort(values, axis=1, kind="stable").astype(np.int32)
     sorted_values = np.take_along_axis(values, order.astype(np.intp), axis=1)
     # The end of every group of equal values.
@@ -67,11 +75,11 @@ def resampled_correlations(
     total = int(labels.max()) + 1
 
     def work(drawn: NDArray[np.int32]) -> NDArray[np.float64]:
-        return _correlations(order, last, labels, drawn)
+        return _correlations(order, last, labels, drawn, len(values) - 1 if last_only else 0)
 
-    counts = _counts(total, resamples, rng)
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(work, counts)))
+        found = np.concatenate(list(pool.map(work, _counts(total, resamples, rng))))
+    return found[:, 0] if last_only else found
 
 
 def _counts(classes: int, resamples: int, rng: np.random.Generator) -> Iterable[NDArray[np.int32]]:
@@ -83,15 +91,19 @@ def _counts(classes: int, resamples: int, rng: np.random.Generator) -> Iterable[
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlations(order, last, labels, counts):  # type: ignore[no-untyped-def]
+def _correlations(order, last, labels, counts, first):  # type: ignore[no-untyped-def]
+    """Return (resamples, columns from `first` on, columns)."""
     columns, networks = order.shape
-    found = np.empty((len(counts), columns, columns))
+    found = np.empty((len(counts), columns - first, columns))
     weights = np.empty(networks)
+    roots = np.empty(networks)
     ranks = np.empty((columns, networks))
     for resample in range(len(counts)):
         total = 0.0
         for network in range(networks):
             weights[network] = counts[resample, labels[network]]
+            # On either side of a product of two ranks.
+            roots[network] = np.sqrt(weights[network])
             total += weights[network]
         middle = (total + 1) / 2
         for column in range(columns):
@@ -106,13 +118,14 @@ def _correlations(order, last, labels, counts):  # type: ignore[no-untyped-def]
                 rank = below + (tied + 1) / 2 - middle
                 for member in range(start, place + 1):
                     network = order[column, member]
-                    # The root of the weight on either side of a product of two ranks.
-                    ranks[column, network] = rank * np.sqrt(weights[network])
+                    ranks[column, network] = rank * roots[network]
                 below += tied
                 start = place + 1
-        products = ranks @ ranks.T
-        for one in range(columns):
-            for other in range(columns):
-                size = np.sqrt(products[one, one] * products[other, other])
-                found[resample, one, other] = products[one, other] / size
+        products = ranks[first:] @ ranks.T
+        for other in range(columns):
+            size = (ranks[other] ** 2).sum()
+            for one in range(first, columns):
+                found[resample, one - first, other] = products[one - first, other] / np.sqrt(size)
+        for one in range(first, columns):
+            found[resample, one - first] /= np.sqrt(products[one - first, one])
     return found
