@@ -4,6 +4,7 @@ import pandas as pd
 
 from epsinas.metrics.base import REASONS
 from epsinas.metrics.rounding import limited_scores
+from epsinas.paper.presentation import columns
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -67,4 +68,19 @@ PAGE = Page(
     ),
     request=_request,
     table=_table,
+    shown=columns(
+        *(
+            "space",
+            "dataset",
+            "metric",
+            "inputs",
+            "batch_size",
+            "precision",
+            "weight",
+            "networks",
+            "distinct",
+            "scored",
+        ),
+        *("coverage", *REASONS, "rounding_limited", "q05", "median", "q95", "milliseconds"),
+    ),
 )
