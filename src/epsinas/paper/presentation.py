@@ -326,16 +326,19 @@ def _formats(values: pd.Series) -> tuple[Callable[[float], str], Callable[[float
     if decimals > 4 or several:
         return _printer(".3g"), _printer(".2g")
     decimals = max(decimals, 0)
+    print_end = _printer(f",.{max(decimals - 1, 0)}f")
     # Without zeros that all values end in.
     while decimals and np.allclose(sizes, sizes.round(decimals - 1), rtol=0, atol=1e-9):
         decimals -= 1
-    return _printer(f",.{decimals}f"), _printer(f",.{max(decimals - 1, 0)}f")
+    return _printer(f",.{decimals}f"), print_end
 
 
 def _printer(form: str) -> Callable[[float], str]:
     def printed(value: float) -> str:
         if pd.isna(value):
             return ""
+        if form.endswith("g") and 1e3 <= abs(value) < 1e6:
+            return f"{value:,.0f}"
         # Without the sign of a zero.
         return re.sub(r"^-(0(?:\.0*)?)$", r"\1", format(value, form))
 
@@ -405,4 +408,4 @@ _LATEX = {
 def _latex(text: str) -> str:
     escaped = "".join(_LATEX.get(sign, sign) for sign in text)
     escaped = _SCIENTIFIC.sub(lambda match: rf"${match[1]}\cdot 10^{{{match[2].strip('+')}{match[3]}}}$", escaped)
-    return re.sub(r"(?<![\w$.])-(\d[\d.,]*)", r"$-\1$", escaped).replace(r"$1\cdot ", "$")
+    return re.sub(r"(?<![\w$.])(?<!\^\{)-(\d+(?:[.,]\d+)*)", r"$-\1$", escaped).replace(r"$1\cdot ", "$")

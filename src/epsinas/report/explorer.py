@@ -100,10 +100,10 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
         table, titles = explored_scores(results, space)
         networks = results.networks(space)
         columns: dict[bytes, int] = {}
-        places: dict[str, dict[str, int]] = {dataset: {} for dataset in titles}
-        for dataset, metric in table:
-            key = table[dataset, metric].to_numpy().tobytes()
-            places[dataset][metric] = columns.setdefault(key, len(columns))
+        places: dict[str, dict[str, int]] = {}
+        for dataset, metrics in titles.items():
+            keys = {metric: table[dataset, metric].to_numpy().tobytes() for metric in metrics}
+            places[dataset] = {metric: columns.setdefault(key, len(columns)) for metric, key in keys.items()}
         content = {
             "index": networks["index"].tolist(),
             "architectures": networks["architecture"].tolist(),
@@ -138,10 +138,11 @@ def explorer_plots() -> dict[str, Any]:
     """
     from bokeh.embed import json_item
     from bokeh.layouts import column, row
-    from bokeh.models import ColumnDataSource, CustomJS, DataTable, NumberFormatter, TableColumn
+    from bokeh.models import ColumnDataSource, CustomJS
+    from bokeh.models.widgets import DataTable, NumberFormatter, TableColumn
 
     # A point, since Bokeh cannot set the ranges of a plot without any.
-    points = {"index": [0], "name": [""], "colour": [0.0]} | {name: [0.0] for name in _AXES}
+    points: dict[str, Any] = {"index": [0], "name": [""], "colour": [0.0]} | {name: [0.0] for name in _AXES}
     source, chosen = ColumnDataSource(points, name="networks"), ColumnDataSource(points, name="chosen")
     source.selected.js_on_change("indices", CustomJS(code="window.explorer.choose()"))
     number = NumberFormatter(format="0,0.[0000]")

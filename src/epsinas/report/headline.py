@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +125,7 @@ ENOUGH = 100
 """Fewer common networks than this say nothing of the order of metrics."""
 
 
-def _found(rows: list[Row], measure: str) -> tuple[str, str]:
+def _found(rows: Sequence[Row], measure: str) -> tuple[str, str]:
     """Say what a metric does on the first data set of a search space, and what that is to be compared with."""
     first = rows[0]
     name, place, dataset = metric_title(first["metric"]), SPACES[first["space"]].title, title_of(first["dataset"])
@@ -210,15 +210,9 @@ def _differences(plan: Plan, tables: Tables) -> list[str]:
             found.append(f"{tried:,} of the {size:,} networks of {SPACES[space].title}.")
     for stand_in, places in stand_ins.items():
         found.insert(0, f"{stand_in} in the place of real inputs: {'; '.join(dict.fromkeys(places))}.")
-    smaller = {}
-    for name, table in tables.items():
-        if name in PAGES and PAGES[name].number and {"space", "networks"} <= set(table):
-            fewest = table.groupby("space")["networks"].min()
-            tried = [plan.networks_tried(plan.main_runs(str(space))[0]) for space in fewest.index]
-            if (fewest.to_numpy() < tried).any():
-                smaller[PAGES[name].number] = int(fewest.min())
-    if smaller:
-        numbers = ", ".join(f"{number} ({count:,})" for number, count in sorted(smaller.items()))
+    # The smallest last, so that it stays.
+    if sampled := dict(sorted(_sampled(plan, tables), reverse=True)):
+        numbers = ", ".join(f"{number} ({count:,})" for number, count in sorted(sampled.items()))
         found.append(f"Samples of networks in some rows of Tables {numbers}.")
     shipped = [
         table[table["origin"] == "shipped"]["metric"]
@@ -231,6 +225,16 @@ def _differences(plan: Plan, tables: Tables) -> list[str]:
             f"Scores of {len(names)} metrics come with the package; the table “Scores of the package” checks them."
         )
     return found
+
+
+def _sampled(plan: Plan, tables: Tables) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of the tables with rows over fewer networks than the study has, and how many at the least."""
+    for name, table in tables.items():
+        number = PAGES[name].number if name in PAGES else None
+        if number is not None and {"space", "networks"} <= set(table):
+            for space, fewest in table.groupby("space")["networks"].min().items():
+                if fewest < plan.networks_tried(plan.main_runs(str(space))[0]):
+                    yield number, int(fewest)
 
 
 def closing_lines(found: Headline, counts: pd.DataFrame | None, path: str) -> tuple[str, str, str]:
