@@ -210,19 +210,22 @@ def differences(
         SHARING of the networks are compared on what the two of them share, without `common`.
     """
     scores, performance = _trained(scores, performance)
-    common = scores.loc[shared_networks(scores, performance)].dropna(axis="columns")
+    shared = shared_networks(scores, performance)
+    common = set(scores.columns[scores.loc[shared].notna().all()])
     pairs = [(subject, other) for subject in subjects for other in map(str, scores) if subject != other]
-    rows = _differences(
-        [pair for pair in pairs if set(pair) <= set(common)], common, performance, classes, resamples, rng
-    )
-    rows = [row | {"common": True} for row in rows]
+    # Pairs over the same networks have the same resamples, and each of their metrics is ranked once.
+    groups: dict[bytes, list[tuple[str, str]]] = {}
     for pair in pairs:
-        if not set(pair) <= set(common):
-            own = _differences([pair], scores[list(pair)].dropna(), performance, classes, resamples, rng)
-            rows += [row | {"common": False} for row in own]
-    table = pd.DataFrame(rows)
-    order = {pair: place for place, pair in enumerate(pairs)}
-    return table.iloc[np.argsort([order[pair] for pair in zip(table["metric"], table["other"], strict=True)])]
+        over = scores.index.isin(shared) if set(pair) <= common else scores[list(pair)].notna().all(axis=1).to_numpy()
+        groups.setdefault(over.tobytes(), []).append(pair)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for over, group in groups.items():
+        names = dict.fromkeys(name for pair in group for name in pair)
+        columns = scores.loc[np.frombuffer(over, np.bool_), list(names)]
+        for row in _differences(group, columns, performance, classes, resamples, rng):
+            pair = row["metric"], row["other"]
+            rows[pair] = row | {"common": set(pair) <= common}
+    return pd.DataFrame([rows[pair] for pair in pairs if pair in rows])
 
 
 def _differences(
@@ -233,18 +236,19 @@ def _differences(
     resamples: int,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    if len(scores) < 2 or not pairs:
+    if len(scores) < 2:
         return []
-    found = _resampled(scores.assign(performance=performance.loc[scores.index]), classes, resamples, rng)
+    table = scores.assign(performance=performance.loc[scores.index])
+    found = _resampled(table, classes, resamples, rng, last_only=True)
+    (among,) = _resampled(scores, classes, 0, rng)
     place = {name: number for number, name in enumerate(scores)}
     rows = []
     for pair in pairs:
         one, other = (place[name] for name in pair)
-        rhos = found[:, [one, other], -1]
-        first, second, between = float(rhos[0, 0]), float(rhos[0, 1]), float(found[0, one, other])
+        first, second, between = float(found[0, one]), float(found[0, other]), float(among[one, other])
         z, p = steiger(first, second, between, len(scores))
         row = {"metric": pair[0], "other": pair[1], "archs": len(scores), "spearman": first, "spearman_other": second}
-        row |= with_interval("difference", rhos[:, 0] - rhos[:, 1])
+        row |= with_interval("difference", found[:, one] - found[:, other])
         rows.append(row | {"steiger_z": z, "steiger_p": p, "between": between})
     return rows
 
