@@ -82,6 +82,7 @@ def test_all_metrics_side_by_side(results):
     assert one.why_missing("naswot", one.scores.index) == "10 underflow"
     assert one.why_missing("naswot", one.scores.index[5:]) == "5 underflow"
     assert one.why_missing("tenas_ntk", one.scores.index) == ""
+    assert one.reasons.notna().all().all()
 
 
 def test_coefficients_of_every_population(results):

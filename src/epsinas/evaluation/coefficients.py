@@ -48,6 +48,7 @@ def coefficients(
     resamples: int,
     rng: np.random.Generator,
     coverages: Sequence[str] = COVERAGES,
+    tried: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Correlate every metric with the performance, on its own coverage, the common one, and all networks.
 
@@ -59,6 +60,7 @@ def coefficients(
             jackknife (`kendall_jackknife`).
         rng: source of randomness.
         coverages: those of COVERAGES that are wanted.
+        tried: a column for each metric, which networks it was tried on; all where it is None.
 
     Returns:
         A row for each metric and coverage: `metric`, `coverage`, `networks` with a
@@ -79,7 +81,10 @@ def coefficients(
     groups = [(OWN, columns) for columns in _by_coverage(scores)]
     common = scores.loc[shared]
     groups.append((COMMON, common.loc[:, common.notna().all()]))
-    missing = scores.loc[:, scores.isna().any() & scores.notna().any()]
+    given = (
+        pd.DataFrame(True, scores.index, scores.columns) if tried is None else tried.loc[scores.index, scores.columns]
+    )
+    missing = scores.loc[:, scores.isna().any() & scores.notna().any() & given.all()]
     # All of one kind of coverage at once: what takes the time is the resamples.
     groups += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
     full = scores.columns[scores.notna().all()]
@@ -92,7 +97,7 @@ def coefficients(
     table = pd.DataFrame(
         rows + [row | {"coverage": kind} for row in whole for kind in coverages if kind in (LAST, FIRST)]
     )
-    table.insert(2, "networks", len(scores))
+    table.insert(2, "networks", table["metric"].map(given.sum()))
     table.insert(3, "scored", table["metric"].map(scores.notna().sum()))
     order = {name: place for place, name in enumerate([*scores.columns, *COVERAGES])}
     return table.sort_values(["metric", "coverage"], key=lambda column: column.map(order), ignore_index=True)
@@ -222,19 +227,23 @@ def differences(
         SHARING of the networks are compared on what the two of them share, without `common`.
     """
     scores, performance = _trained(scores, performance)
-    common = scores.loc[shared_networks(scores, performance)].dropna(axis="columns")
-    rows = []
-    for subject in subjects:
-        groups = [(True, common)] if subject in common else []
-        others = scores.drop(columns=[name for name in common if subject in common or name == subject])
-        # With those that score the same networks at once.
-        groups += [(False, group.assign(**{subject: scores[subject]}).dropna()) for group in _by_coverage(others)]
-        for shared, group in groups:
-            found = _differences(subject, group, performance, classes, resamples, rng)
-            rows += [row | {"common": shared} for row in found]
-    table = pd.DataFrame(rows, columns=_DIFFERENCES)
-    order = {name: place for place, name in enumerate(scores)}
-    return table.sort_values(["metric", "other"], key=lambda column: column.map(order), ignore_index=True)
+    shared = shared_networks(scores, performance)
+    common = set(scores.columns[scores.loc[shared].notna().all()])
+    pairs = [(subject, other) for subject in subjects for other in map(str, scores) if subject != other]
+    # Pairs over the same networks have the same resamples, and each of their metrics is ranked once.
+    groups: dict[bytes, list[tuple[str, str]]] = {}
+    for pair in pairs:
+        own = scores[list(pair)].notna().all(axis=1).to_numpy()
+        groups.setdefault((scores.index.isin(shared) if set(pair) <= common else own).tobytes(), []).append(pair)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for over, group in groups.items():
+        names = dict.fromkeys(name for pair in group for name in pair)
+        columns = scores.loc[np.frombuffer(over, np.bool_), list(names)]
+        for row in _differences(group, columns, performance, classes, resamples, rng):
+            pair = row["metric"], row["other"]
+            rows[pair] = row | {"common": set(pair) <= common}
+    found = [rows[pair] for pair in pairs if pair in rows]
+    return pd.DataFrame(found, columns=_DIFFERENCES)
 
 
 _DIFFERENCES = ["metric", "other", "common", "archs", "spearman", "spearman_other"]
@@ -242,7 +251,7 @@ _DIFFERENCES += ["difference", "difference_low", "difference_high", "steiger_z",
 
 
 def _differences(
-    subject: str,
+    pairs: Sequence[tuple[str, str]],
     scores: pd.DataFrame,
     performance: pd.Series,
     classes: pd.Series,
@@ -251,18 +260,17 @@ def _differences(
 ) -> list[dict[str, Any]]:
     if len(scores) < 2:
         return []
-    found = _resampled(scores.assign(performance=performance.loc[scores.index]), classes, resamples, rng)
+    table = scores.assign(performance=performance.loc[scores.index])
+    found = _resampled(table, classes, resamples, rng, last_only=True)
+    (among,) = _resampled(scores, classes, 0, rng)
     place = {name: number for number, name in enumerate(scores)}
     rows = []
-    for name in scores:
-        if name == subject:
-            continue
-        one, other = place[subject], place[name]
-        rhos = found[:, [one, other], -1]
-        first, second, between = float(rhos[0, 0]), float(rhos[0, 1]), float(found[0, one, other])
+    for pair in pairs:
+        one, other = (place[name] for name in pair)
+        first, second, between = float(found[0, one]), float(found[0, other]), float(among[one, other])
         z, p = steiger(first, second, between, len(scores))
-        row = {"metric": subject, "other": name, "archs": len(scores), "spearman": first, "spearman_other": second}
-        row |= with_interval("difference", rhos[:, 0] - rhos[:, 1])
+        row = {"metric": pair[0], "other": pair[1], "archs": len(scores), "spearman": first, "spearman_other": second}
+        row |= with_interval("difference", found[:, one] - found[:, other])
         rows.append(row | {"steiger_z": z, "steiger_p": p, "between": between})
     return rows
 

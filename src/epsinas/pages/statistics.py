@@ -16,7 +16,8 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
         networks = members.index[members]
         coverages = COVERAGES if population == "all" else (OWN,)
         scores = one.scores.loc[networks]
-        table = coefficients(scores, one.performance, one.classes, options["resamples"], rng, coverages)
+        resamples, tried = options["resamples"], one.reasons.notna()
+        table = coefficients(scores, one.performance, one.classes, resamples, rng, coverages, tried)
         table.insert(1, "population", population)
         table["why"] = [one.why_missing(name, networks) for name in table["metric"]]
         parts.append(one.identified(table))

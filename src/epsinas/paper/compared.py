@@ -48,7 +48,7 @@ class Compared:
             sources of a metric's scores there is the one with the most networks.
         performance: by network, higher is better, NaN for those that were not trained.
         networks: by network, what `epsinas.study.networks.describe` says.
-        reasons: by column of `scores`, by network, why there is no score.
+        reasons: by column of `scores`, by network, why there is no score; NaN for a network that was not tried.
         facts: by column of `scores`, `metric`, `setting`, `precision`, `origin` and `stand_in`.
         own: the columns of the study's own metrics in their first precision.
     """
@@ -58,7 +58,7 @@ class Compared:
     scores: pd.DataFrame
     performance: pd.Series
     networks: pd.DataFrame
-    reasons: dict[str, pd.Series]
+    reasons: pd.DataFrame
     facts: dict[str, dict[str, Any]]
     own: list[str]
 
@@ -83,7 +83,7 @@ class Compared:
     def why_missing(self, name: str, networks: pd.Index) -> str:
         """Say for how many of these networks a metric, a column of `scores`, has no score for which reason."""
         missing = self.scores.loc[networks, name].isna()
-        reasons = self.reasons[name].loc[networks][missing].replace("", "not among the scores")
+        reasons = self.reasons.loc[networks, name][missing].fillna("not tried")
         return "; ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
 
     def identified(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -156,13 +156,15 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
                 performance = performance.fillna(better[~better.index.duplicated()].reindex(networks.index))
                 if scores.notna().any():
                     columns[name] = scores
-                    reasons[name] = own["reason"].reindex(networks.index).fillna("")
+                    # What has neither a score nor a reason was not tried.
+                    reasons[name] = own["reason"].where(own["score"].notna() | (own["reason"] != ""))
                     kept = {key: identity[key] for key in ("metric", "precision", "origin", "stand_in")}
                     facts[name] = kept | {"setting": setting}
         fullest = _fullest(columns)
         table = pd.DataFrame({name: columns[name] for name in fullest}, networks.index)
         own_metrics = [name for name in section.metrics if name in fullest]
-        yield Compared(space, dataset, table, performance, networks, reasons, facts, own_metrics)
+        why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
+        yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics)
 
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:
