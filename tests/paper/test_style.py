@@ -54,8 +54,8 @@ def test_scores_from_elsewhere_have_the_colour_of_the_metric():
 
 
 def test_unknown_metrics_look_the_same_in_every_process():
-    # zlib.crc32(b"mine") is 1,772,671,891, which leaves 7 of 9 colours, 3 of 7 markers and 3 of 4 dashes.
-    assert metric_style("mine@own") == MetricStyle("mine (own)", "#AA4499", "^", "dotted", filled=False)
+    # zlib.crc32(b"mine") is 1,772,671,891, which leaves 4 over 9 colours, 4 over 7 markers and 3 over 4 dashes.
+    assert metric_style("mine@own") == MetricStyle("mine (own)", "#117733", "v", "dotted", filled=False)
 
 
 def test_strong_colours_have_one_metric_each():

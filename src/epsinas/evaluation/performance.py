@@ -6,7 +6,7 @@ import pandas as pd
 
 from epsinas.errors import InputError
 
-MEASURES = {"accuracy": "accuracy (%)", "loss": "loss (nats)"}
+MEASURES = {"accuracy": "accuracy (%)", "loss": "loss (nats a word)"}
 """What a table of performances may have, and how it is called in print."""
 
 
@@ -20,7 +20,7 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
         epochs: of training.
 
     Returns:
-        Accuracy in percent, or loss in nats where the table has no accuracy; the benchmark's mean over seeds
+        Accuracy in percent, or loss in nats a word where the table has no accuracy; the benchmark's mean over seeds
         (rows without a seed), or where it has none, the mean of the seeds' rows. The name of the series says which,
         `accuracy` or `loss`.
 

@@ -8,7 +8,6 @@ import pandas as pd
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
 from epsinas.evaluation.searches import ageing_evolution, best_so_far, quartiles, random_search
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.metrics.base import METRICS
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
 from epsinas.study.comparison import IMPORTED, by_metric, compared, comparison_request, first_signed
@@ -125,13 +124,12 @@ def _table(results: Results) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_warm_ups
 
-    curves = results.table().fillna({"metric": ""})
-    titles = {name: METRICS[name].title for name in curves["metric"].unique() if name in METRICS}
-    return draw_warm_ups(curves, titles, _SHOWN)
+    shown = dict.fromkeys((*results.section(SPACE).metrics, *_SHOWN))
+    return draw_warm_ups(results.table().fillna({"metric": ""}), list(shown))
 
 
 _SHOWN = ("epsilon", "synflow", "grad_norm", "snip", "grasp", "fisher", "jacob_cov", "naswot")
-"""The metrics of the paper's figure."""
+"""The metrics of the paper's figure, which are told apart beside the study's own."""
 
 
 PAGE = Page(

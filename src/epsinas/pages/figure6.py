@@ -38,7 +38,7 @@ def _figure(results: Results) -> "Figure":
             scores = first_signed(run, networks.index).rank(pct=True)
             table = {"performance": reached.groupby(level=0).first(), "score": 100 * scores}
             panels[title(run.scores["dataset"].iloc[0])] = pd.DataFrame(table | {"parameters": networks["parameters"]})
-        rows[metric[0].metric.title] = {name: panel.dropna() for name, panel in panels.items()}
+        rows[metric[0].metric.name] = {name: panel.dropna() for name, panel in panels.items()}
     label = performance_label("accuracy", results.section(SPACE)["performance"]["split"])
     return draw_percentiles(rows, label)
 
