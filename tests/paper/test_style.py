@@ -50,7 +50,9 @@ def test_metrics_of_ones_own_leave_the_others_their_looks(count):
 
 def test_scores_from_elsewhere_have_the_colour_of_the_metric():
     own, theirs = metric_style("jacob_cov"), metric_style("jacov@published")
-    assert theirs == MetricStyle("Jacobian covariance (published)", own.colour, own.marker, own.dash, filled=False)
+    assert theirs == MetricStyle(
+        "Jacobian covariance (published as jacov)", own.colour, own.marker, own.dash, filled=False
+    )
 
 
 def test_unknown_metrics_look_the_same_in_every_process():
@@ -72,7 +74,7 @@ def luminance(colour):
 
 
 def test_every_colour_is_seen_on_white():
-    # WCAG's contrast, (1.05) / (L + 0.05); its least for graphics is 3, which light colours miss and their markers mend.
+    # WCAG's contrast with white; its least for graphics is 3, which light colours miss and their markers mend.
     contrasts = {name: 1.05 / (luminance(metric_style(name).colour) + 0.05) for name in METRICS.names}
     assert min(contrasts.values()) > 1.5
     assert contrasts["epsilon"] > 4.5

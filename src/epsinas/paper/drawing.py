@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
@@ -48,8 +49,14 @@ _STYLE: dict[RcKeyType, Any] = {
     "axes.titlepad": 4,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    **{f"{axis}tick.major.{what}": value for axis in "xy" for what, value in (("width", 0.6), ("size", 2.5))},
-    **{f"{axis}tick.minor.{what}": value for axis in "xy" for what, value in (("width", 0.4), ("size", 1.5))},
+    "xtick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "xtick.minor.width": 0.4,
+    "xtick.minor.size": 1.5,
+    "ytick.major.width": 0.6,
+    "ytick.major.size": 2.5,
+    "ytick.minor.width": 0.4,
+    "ytick.minor.size": 1.5,
     "legend.frameon": False,
     "legend.handlelength": 2.4,
     "lines.linewidth": 1.1,
@@ -62,7 +69,7 @@ _STYLE: dict[RcKeyType, Any] = {
     "svg.hashsalt": "epsinas",
 }
 
-_BAND = {"alpha": 0.2, "linewidth": 0}
+_BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 """An interval around a line, in its colour."""
 
 _CORRELATIONS = LinearSegmentedColormap.from_list("correlations", ["#5AA5D6", "#F5F5F5", "#EE9A63"])
@@ -141,7 +148,7 @@ def _dots(axis: Axes, panel: pd.DataFrame, colours: ScalarMappable, diameter: fl
     axis.imshow(
         np.ma.masked_invalid(image),
         cmap=colours.cmap,
-        norm=colours.norm,
+        norm=Normalize(*colours.get_clim()),
         extent=(left, right, bottom, top),
         origin="lower",
         aspect="auto",
@@ -188,6 +195,8 @@ def draw_percentiles(rows: Mapping[str, Mapping[str, pd.DataFrame]], label: str)
             axis.set(xlim=(low, high + 0.03 * (high - low)), ylim=(0, 100), yticks=[0, 50, 100])
             axis.xaxis.set_major_locator(MaxNLocator(2, integer=True))
             axis.tick_params(pad=1.5, labelbottom=place + across >= len(rows), labelleft=at == column == 0)
+            axis.tick_params(axis="y", left=at == 0)
+            axis.patch.set_visible(False)
             if row == 0:
                 axis.set_title(name.replace("-", "-\n", 1) if len(name) > 9 else name, fontsize=7, pad=2)
             if name in panels:
@@ -228,7 +237,7 @@ def draw_search_curves(curves: pd.DataFrame, metric: str) -> Figure:
         scale is that of the bands after the first 3 % of the networks, which can be as bad as chance.
     """
     style = metric_style(metric)
-    lines = {
+    lines: dict[str, dict[str, Any]] = {
         "": {"label": f"without {style.label}", "color": "black", "linestyle": "-"},
         "_move": {"label": "moves", "color": _lighter("black"), "linestyle": ":"},
         "_warm_up": {"label": "warm-up", "color": style.colour, "linestyle": "-"},
@@ -266,7 +275,7 @@ def draw_warm_ups(curves: pd.DataFrame, shown: Sequence[str]) -> Figure:
     for (dataset, own), column in zip(curves.groupby("dataset", sort=False), axes.T, strict=True):
         for axis, algorithm in zip(column, _SEARCHES, strict=True):
             found = dict(list(own[own["search"] == algorithm].groupby("metric", sort=False)))
-            looks = {"": {"label": "no warm-up", "color": "black", "linestyle": "-"}}
+            looks: dict[str, dict[str, Any]] = {"": {"label": "no warm-up", "color": "black", "linestyle": "-"}}
             looks |= {name: _line(metric_style(name)) for name in shown}
             for name in found:
                 if name not in looks:
@@ -274,7 +283,9 @@ def draw_warm_ups(curves: pd.DataFrame, shown: Sequence[str]) -> Figure:
             for name in [name for name in looks if name in found]:
                 axis.plot("trained", "median", data=found[name], **looks[name])
                 if name in ("", shown[0]):
-                    axis.fill_between("trained", "lower", "upper", data=found[name], color=looks[name]["color"], **_BAND)
+                    axis.fill_between(
+                        "trained", "lower", "upper", data=found[name], color=looks[name]["color"], **_BAND
+                    )
         late = own[(own["trained"] > 0.03 * own["trained"].max()) & own["metric"].isin(["", *shown])]
         _frame_searches(column, str(dataset), late["median"].min(), own["median"].max())
     others = set(curves["metric"]) - {"", *shown}
@@ -283,7 +294,7 @@ def draw_warm_ups(curves: pd.DataFrame, shown: Sequence[str]) -> Figure:
     return figure
 
 
-_OTHERS = {"color": "0.8", "linewidth": 0.5}
+_OTHERS: dict[str, Any] = {"color": "0.8", "linewidth": 0.5}
 
 
 def _line(style: MetricStyle) -> dict[str, Any]:
@@ -358,7 +369,7 @@ def draw_batch_sizes(draws: pd.DataFrame) -> Figure:
         correlation among all networks is in the metric's colour, the one among the 10 % best is lighter, with squares.
     """
     style = metric_style(draws["metric"].iloc[0])
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "global": {"label": "all networks", "color": style.colour, "linestyle": "-", "marker": "o"},
         "top10": {"label": "10 % best networks", "color": _lighter(style.colour), "linestyle": "--", "marker": "s"},
     }
@@ -368,7 +379,7 @@ def draw_batch_sizes(draws: pd.DataFrame) -> Figure:
     for (dataset, own), column in zip(draws.groupby("dataset", sort=False), axes.T, strict=True):
         for axis, (measure, name) in zip(column, measures.items(), strict=True):
             for kind, line in kinds.items():
-                found = own.groupby("batch_size")[f"{measure}_{kind}"].quantile([0.25, 0.5, 0.75]).unstack()
+                found = own.groupby("batch_size")[f"{measure}_{kind}"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
                 axis.fill_between(found.index, found[0.25], found[0.75], color=line["color"], **_BAND)
                 axis.plot(own["batch_size"], own[f"{measure}_{kind}"], ".", color=line["color"], markersize=2)
                 axis.plot(found.index, found[0.5], **line)
@@ -401,7 +412,7 @@ def draw_weight_pairs(table: pd.DataFrame) -> Figure:
     # Squares have room for their digits, and else the panels are in several rows.
     beside, least = 1.15, 0.23
     columns = min(count, max(1, int((TWO_COLUMNS - beside) / (least * squares))))
-    width = ONE_COLUMN if columns * squares * least + beside <= ONE_COLUMN else TWO_COLUMNS
+    width = ONE_COLUMN if count == 1 and squares * least + beside <= ONE_COLUMN else TWO_COLUMNS
     rows = -(-count // columns)
     square = min(0.34, (width - beside) / (columns * squares))
     figure = Figure(figsize=(width, rows * (max(square * squares, 1.3) + 0.9)), layout="constrained")
@@ -418,8 +429,8 @@ def draw_weight_pairs(table: pd.DataFrame) -> Figure:
                 digits = f"{value:.2f}".replace("0.", ".", 1)
                 axis.text(column + 0.5, row + 0.5, digits, ha="center", va="center", fontsize=7)
         middle = np.arange(squares) + 0.5
-        axis.set_xticks(middle, [_power(weight) for weight in rho.columns], rotation=45)
-        axis.set_yticks(middle, [_power(weight) for weight in rho.index])
+        axis.set_xticks(middle, [_power(float(weight)) for weight in rho.columns], rotation=45)
+        axis.set_yticks(middle, [_power(float(weight)) for weight in rho.index])
         scored = " to ".join(f"{number:,}" for number in sorted({own["archs"].min(), own["archs"].max()}))
         title = f"{scored} of {own['networks'].max():,}\nnetworks have a score"
         axis.set(title=f"{title_of(str(dataset))}\n{title}", xlabel="low weight", ylabel="high weight")
@@ -434,7 +445,7 @@ def draw_weight_pairs(table: pd.DataFrame) -> Figure:
 def draw_forest(
     table: pd.DataFrame,
     measure: str = "spearman",
-    ceilings: Mapping[str, float] | None = None,
+    ceilings: Mapping[str, float] = MappingProxyType({}),
     baseline: str = "parameters",
 ) -> Figure:
     """Draw a coefficient of every metric with its interval, a row for each metric and a panel for each data set.
@@ -471,37 +482,48 @@ def draw_forest(
         raise InputError(f"table: found several rows of {twice['label'].iloc[0]} in one panel, expected one")
     order = table.groupby("label", sort=False)[measure].mean().sort_values(ascending=False).index
     panels = list(table.groupby("title", sort=False))
-    figure = _figure(len(panels), 0.155 * len(order) + 0.95)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axis, (title, own) in zip(axes, panels, strict=True):
-        lines = [(0.0, {"color": "0.6", "linewidth": 0.5}, ["zero"])]
-        lines += [(value, _CEILING, ["ceiling"]) for value in {(ceilings or {}).get(own["dataset"].iloc[0])} - {None}]
-        lines += [(value, _BASELINE, ["baseline"]) for value in own.loc[own["metric"] == baseline, measure]]
-        for value, look, _ in lines:
-            axis.axvline(value, zorder=0, **look)
-        for row in own.to_dict("records"):
-            place, style = order.get_loc(row["label"]), metric_style(row["metric"])
-            face = style.colour if style.filled else "white"
-            axis.plot([row[f"{measure}_low"], row[f"{measure}_high"]], [place, place], color=style.colour)
-            axis.plot(row[measure], place, style.marker, color=style.colour, markerfacecolor=face, markeredgewidth=0.7)
-            axis.annotate(f"{row['scored']:,}", (1.02, place), xycoords=("axes fraction", "data"), **_BESIDE)
-        axis.annotate("networks", (1.02, -1.1), xycoords=("axes fraction", "data"), **_BESIDE)
-        axis.set(title=f"{title}\n", xlabel=_MEASURES.get(measure, measure), ylim=(len(order) - 0.4, -0.6))
-        axis.set_yticks(range(len(order)), order)
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
-    handles: list[Artist] = [Line2D([], [], color="0.3", marker="o", label="with 95 % interval")]
+    handles: list[Artist] = [Line2D([], [], color="0.3", marker="o", label="95 % interval")]
     if (table["metric"] == baseline).any():
         handles.append(Line2D([], [], label=metric_style(baseline).label, **_BASELINE))
     if ceilings:
         handles.append(Line2D([], [], label="noise ceiling", **_CEILING))
-    _legend(figure, handles)
+    figure = _figure(len(panels), 1.0)
+    figure.set_figheight(1.0 + 0.155 * len(order) + 0.17 * _legend(figure, handles))
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, (title, own) in zip(axes, panels, strict=True):
+        axis.grid(axis="y", color="0.92", linewidth=0.4)
+        axis.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
+        for value in own.loc[own["metric"] == baseline, measure]:
+            axis.axvline(value, zorder=0.5, **_BASELINE)
+        if own["dataset"].iloc[0] in ceilings:
+            axis.axvline(ceilings[own["dataset"].iloc[0]], zorder=0.5, **_CEILING)
+        for row in own.to_dict("records"):
+            place, style = order.get_loc(row["label"]), metric_style(row["metric"])
+            face = style.colour if style.filled else "white"
+            point = {"color": style.colour, "markerfacecolor": face, "markersize": 3, "markeredgewidth": 0.7}
+            axis.plot(row[measure], place, style.marker, **point)
+            axis.plot([row[f"{measure}_low"], row[f"{measure}_high"]], [place, place], color=style.colour, zorder=1.5)
+            axis.annotate(f"{row['scored']:,}", (1, place), **_BESIDE)
+        axis.annotate("networks", (1, -1.2), **_BESIDE)
+        axis.set(title=f"{title}\n", xlabel=_MEASURES.get(measure, measure), ylim=(len(order) - 0.4, -0.6))
+        axis.set_yticks(range(len(order)), order)
+        axis.tick_params(axis="y", length=0)
+        axis.spines["left"].set_visible(False)
     return figure
 
 
-_BASELINE = {"color": "0.4", "linestyle": (0, (4, 2)), "linewidth": 0.8}
-_CEILING = {"color": "black", "linestyle": ":", "linewidth": 1.0}
-_BESIDE = {"va": "center", "fontsize": 7, "annotation_clip": False}
+_BASELINE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (4, 2)), "linewidth": 0.8}
+_CEILING: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.0}
+_BESIDE: dict[str, Any] = {
+    "xycoords": ("axes fraction", "data"),
+    "xytext": (34, 0),
+    "textcoords": "offset points",
+    "ha": "right",
+    "va": "center",
+    "fontsize": 7,
+    "annotation_clip": False,
+}
+"""Numbers in a column on the right of a panel."""
 _MEASURES = {"spearman": r"Spearman's $\rho$", "kendall": r"Kendall's $\tau$"}
 
 
@@ -514,7 +536,9 @@ def _panel_titles(table: pd.DataFrame) -> pd.Series:
 
 
 @matplotlib.rc_context(_STYLE)
-def draw_curves(table: pd.DataFrame, x: str, y: str, by: str, labels: Mapping[str, str] | None = None) -> Figure:
+def draw_curves(
+    table: pd.DataFrame, x: str, y: str, by: str, labels: Mapping[str, str] = MappingProxyType({})
+) -> Figure:
     """Draw a quantity against another one on a logarithmic axis, a line with its interval for each of several things.
 
     Args:
@@ -533,7 +557,7 @@ def draw_curves(table: pd.DataFrame, x: str, y: str, by: str, labels: Mapping[st
         >>> draw_curves(pd.DataFrame(columns), "networks", "spearman", by="metric").axes[0].get_xscale()
         'log'
     """
-    labels = {column: column for column in (x, y)} | _MEASURES | dict(labels or {})
+    labels = {column: column for column in (x, y)} | _MEASURES | dict(labels)
     panels = list(table.groupby(_panel_titles(table), sort=False))
     names = list(table[by].unique())
     looks = [_line(metric_style(str(name))) if by == "metric" else _plain_line(names, name) for name in names]
@@ -568,11 +592,12 @@ def _two_rows(columns: int, sharey: Literal["row", "col"]) -> tuple[Figure, np.n
     return figure, figure.subplots(2, columns, squeeze=False, sharex=True, sharey=sharey)
 
 
-def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Explain lines below all panels, in as many columns as their labels leave room for, in inches."""
-    widest = 0.55 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
-    columns = max(1, int(figure.get_figwidth() / widest))
-    figure.legend(handles=list(handles), loc="outside lower center", ncols=min(columns, len(handles)))
+def _legend(figure: Figure, handles: Sequence[Artist]) -> int:
+    """Explain lines below all panels, in as many columns as their labels leave room for; return how many rows."""
+    inches = 0.55 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
+    columns = min(len(handles), max(1, int(figure.get_figwidth() / inches)))
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
+    return -(-len(handles) // columns)
 
 
 def _lighter(colour: str) -> tuple[float, ...]:

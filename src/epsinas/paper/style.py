@@ -6,7 +6,7 @@ Loads nothing that draws, so that every drawing library can take its looks from 
 import zlib
 from dataclasses import dataclass
 
-from epsinas.metrics.base import ALIASES, METRICS
+from epsinas.metrics.base import ALIASES, METRICS, metric_title
 
 BLUE, VERMILLION, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"
 """Six of the eight colours of Okabe and Ito, Color Universal Design (2008), which the colour-blind tell apart; black is
@@ -31,7 +31,7 @@ class MetricStyle:
     """How a metric looks.
 
     Attributes:
-        label: its title, with the source in brackets where its scores are from elsewhere.
+        label: see `epsinas.metrics.base.metric_title`.
         colour: of its points, lines and bars, as `#RRGGBB`.
         marker: of its points, in matplotlib's letters.
         dash: of its lines: `solid`, `dashed`, `dashdot` or `dotted`.
@@ -61,13 +61,12 @@ def metric_style(name: str) -> MetricStyle:
         >>> metric_style("epsilon")
         MetricStyle(label='epsilon', colour='#0072B2', marker='o', dash='solid', filled=True)
         >>> metric_style("nwot@published").label, metric_style("nwot@published").filled
-        ('NASWOT (published)', False)
+        ('NASWOT (published as nwot)', False)
         >>> metric_style("nwot@published").colour == metric_style("naswot").colour
         True
     """
     stem, _, source = name.partition("@")
     own = ALIASES.get(stem, stem)
-    label = METRICS[own].title if own in METRICS else stem
     baselines = [metric.name for metric in METRICS if metric.cost == "nothing"]
     others = [name for name in METRICS.names if name not in (*_FIRST, *baselines)]
     if own in baselines:
@@ -81,7 +80,7 @@ def metric_style(name: str) -> MetricStyle:
         place = names.index(own) if own in names else zlib.crc32(own.encode())
         colour = _MUTED[place % len(_MUTED)]
     return MetricStyle(
-        label=f"{label} ({source})" if source else label,
+        label=metric_title(name),
         colour=colour,
         marker=_MARKERS[place % len(_MARKERS)],
         dash=_DASHES[place % len(_DASHES)],

@@ -12,7 +12,7 @@ import pandas as pd
 from epsinas.datasets.base import title as title_of
 from epsinas.errors import InputError
 from epsinas.evaluation.runs import Evaluated
-from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric
+from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric, metric_title
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.study.config import Section
 from epsinas.study.networks import scored_as
@@ -177,11 +177,12 @@ def _counted(section: Section, networks: pd.DataFrame, metric: Metric, dataset: 
 def _imported(name: str, source: str) -> Metric:
     """Return what is known of a metric whose scores were computed elsewhere: its sign is that of ours of the name."""
 
-    def score(subject: Subject, setting: str) -> Scored:
-        raise InputError(f"metric {name}@{source}: found scores from elsewhere, which cannot be computed here")
+    own, full = ALIASES.get(name, name), f"{name}@{source}"
 
-    own = ALIASES.get(name, name)
+    def score(subject: Subject, setting: str) -> Scored:
+        raise InputError(f"metric {full}: found scores from elsewhere, which cannot be computed here")
+
     if own not in METRICS:
-        return Metric(f"{name}@{source}", f"{name} ({source})", source, score)
-    title = f"{METRICS[own].title} ({source})"
-    return dataclasses.replace(METRICS[own], name=f"{name}@{source}", title=title, score=score, columns=lambda one: {})
+        return Metric(full, metric_title(full), source, score)
+    facts: dict[str, Any] = {"name": full, "title": metric_title(full)}
+    return dataclasses.replace(METRICS[own], **facts, score=score, columns=lambda one: {})
