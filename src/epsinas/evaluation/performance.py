@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
@@ -27,7 +28,8 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
     Raises:
         InputError: the table has no such rows, or no training behind them succeeded.
     """
-    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs")
+    wanted = {"dataset": dataset, "split": split, "epochs": epochs}
+    rows = performance[np.logical_and.reduce([performance[name] == value for name, value in wanted.items()])]
     where = f"dataset {dataset}, split {split}, epochs {epochs}"
     if rows.empty:
         raise InputError(f"performance: found no rows for {where}")

@@ -10,7 +10,7 @@ from epsinas.evaluation.searches import ageing_evolution, best_so_far, quartiles
 from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
-from epsinas.study.comparison import IMPORTED, by_metric, compared, comparison_request, first_signed
+from epsinas.study.comparison import by_metric, compared, comparison_request, first_signed
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -93,7 +93,7 @@ def _table(results: Results) -> pd.DataFrame:
     options = dict(section["search"])
     first = options.pop("random_warm_up") == "first"
     neighbours = edit_neighbours(np.array([NasBench201().parse(text) for text in networks["architecture"]]))
-    others = by_metric([one for one in compared(results, SPACE) if one.origin != IMPORTED])
+    others = by_metric(compared(results, SPACE, imported=False))
     tables = []
     for dataset in section.datasets:
         scores = {

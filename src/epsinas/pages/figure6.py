@@ -6,7 +6,7 @@ import pandas as pd
 
 from epsinas.datasets.base import title
 from epsinas.evaluation.performance import performance_label
-from epsinas.study.comparison import IMPORTED, by_metric, compared, comparison_request, first_signed
+from epsinas.study.comparison import by_metric, compared, comparison_request, first_signed
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -29,9 +29,7 @@ def _figure(results: Results) -> "Figure":
 
     networks = results.networks(SPACE).set_index("index")
     rows = {}
-    for metric in by_metric(compared(results, SPACE)):
-        if metric[0].origin == IMPORTED:
-            continue
+    for metric in by_metric(compared(results, SPACE, imported=False)):
         panels = {}
         for run in metric:
             reached = run.reached(run.rankings()[0][1])
