@@ -1,0 +1,289 @@
+"""Rank correlations of many metrics with trained performance: on which networks, how sure, and beside what.
+
+Everything here takes tables by network: `scores`, a column for each metric, a higher score predicting a better network
+and NaN where there is none; `performance`, higher is better, NaN where a network was not trained; and `classes`, a
+label for each network that those have in common that train alike, by which networks are resampled and left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from epsinas.evaluation.dependence import partial_correlation, steiger
+from epsinas.evaluation.intervals import percentile_interval
+
+OWN, COMMON, LAST, FIRST = "own", "common", "last", "first"
+"""The networks that a coefficient is over: those with a score, those that the metrics share, or all networks, those
+without a score ranked below or above all others."""
+
+SHARING = 0.5
+"""Share of the networks that a metric must score to have a say in which networks the metrics share."""
+
+
+def shared_networks(scores: pd.DataFrame, performance: pd.Series) -> pd.Index:
+    """Return the networks that the metrics share: those with a performance and a score by each.
+
+    Metrics that score fewer than SHARING of the networks have no say, or there would be none left to compare the others
+    on.
+
+    Example:
+        >>> scores = pd.DataFrame({"a": [1, 2, np.nan, 4], "b": [1, 2, 3, 4], "rare": [np.nan, np.nan, np.nan, 1]})
+        >>> shared_networks(scores, pd.Series([90.0, 91.0, 92.0, 93.0])).tolist()
+        [0, 1, 3]
+    """
+    known = scores[performance.reindex(scores.index).notna()]
+    wide = known.loc[:, known.notna().mean() >= SHARING]
+    return wide.index[wide.notna().all(axis=1)] if wide.shape[1] else wide.index[:0]
+
+
+def coefficients(
+    scores: pd.DataFrame, performance: pd.Series, classes: pd.Series, resamples: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Correlate every metric with the performance, on its own coverage, the common one, and all networks.
+
+    Args:
+        scores: see above.
+        performance: see above.
+        classes: see above.
+        resamples: of whole classes, for the intervals of rho (`resampled_correlations`); those of tau are by the
+            jackknife (`kendall_jackknife`).
+        rng: source of randomness.
+
+    Returns:
+        A row for each metric and each of OWN, COMMON, LAST and FIRST: `metric`, `coverage`, `networks` with a
+        performance, `scored`, how many of them have a score, `archs`, how many the coefficients are over, `spearman`
+        and `kendall` with their 95 % intervals in `_low` and `_high`. No row on the common networks for a metric
+        without some of them.
+
+    Example:
+        >>> scores = pd.DataFrame({"a": [1.0, 2.0, 3.0, np.nan]})
+        >>> accuracy = pd.Series([1.0, 2.0, 3.0, 4.0])
+        >>> table = coefficients(scores, accuracy, pd.Series(range(4)), 10, np.random.default_rng(0))
+        >>> table.set_index("coverage")["spearman"].round(3).to_dict()
+        {'own': 1.0, 'common': 1.0, 'last': -0.2, 'first': 1.0}
+    """
+    scores, performance = _trained(scores, performance)
+    rows: list[dict[str, Any]] = []
+    shared = shared_networks(scores, performance)
+    wanted = [(OWN, columns) for columns in _by_coverage(scores)]
+    common = scores.loc[shared]
+    wanted.append((COMMON, common.loc[:, common.notna().all()]))
+    missing = scores.loc[:, scores.isna().any() & scores.notna().any()]
+    # All of one kind of coverage at once: what takes the time is the resamples.
+    wanted += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
+    full = scores.columns[scores.notna().all()]
+    for coverage, columns in wanted:
+        for found in _correlated(columns, performance, classes, resamples, rng):
+            rows.append({"coverage": coverage} | found)
+    # Where every network has a score, there is nothing to rank last or first.
+    whole = [row for row in rows if row["metric"] in full and row["coverage"] == OWN]
+    table = pd.DataFrame(rows + [row | {"coverage": kind} for row in whole for kind in (LAST, FIRST)])
+    table.insert(2, "networks", len(scores))
+    table.insert(3, "scored", table["metric"].map(scores.notna().sum()))
+    order = {name: place for place, name in enumerate([*scores.columns, OWN, COMMON, LAST, FIRST])}
+    return table.sort_values(["metric", "coverage"], key=lambda column: column.map(order), ignore_index=True)
+
+
+def _trained(scores: pd.DataFrame, performance: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    reached = performance.reindex(scores.index)
+    return scores[reached.notna()], reached.dropna()
+
+
+def _by_coverage(scores: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the metrics that score the same networks together, on these networks."""
+    groups: dict[bytes, list[Any]] = {}
+    for name in scores:
+        groups.setdefault(scores[name].notna().to_numpy().tobytes(), []).append(name)
+    for names in groups.values():
+        yield scores[names].dropna()
+
+
+def _correlated(
+    columns: pd.DataFrame, performance: pd.Series, classes: pd.Series, resamples: int, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    from epsinas.evaluation.kendall import kendall_jackknife
+
+    if columns.empty:
+        return
+    reached = performance.loc[columns.index]
+    found = _resampled(columns.assign(performance=reached), classes, resamples, rng, last_only=True)
+    for name, rho in zip(columns, found.T, strict=False):
+        tau, low, high = kendall_jackknife(columns[name], reached, classes.loc[columns.index])
+        kendall = {"kendall": tau, "kendall_low": low, "kendall_high": high}
+        yield {"metric": name, "archs": len(columns)} | with_interval("spearman", rho) | kendall
+
+
+def with_interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
+    """Return the first of some values, that of the sample, and the 95 % interval of the others, those of resamples.
+
+    Example:
+        >>> with_interval("spearman", np.array([0.5, 0.4, 0.6]))
+        {'spearman': 0.5, 'spearman_low': 0.405, 'spearman_high': 0.595}
+    """
+    low, high = percentile_interval(values[1:])
+    return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
+
+
+def partial_coefficients(
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    classes: pd.Series,
+    counts: pd.DataFrame,
+    given: Mapping[str, Sequence[str]],
+    resamples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Correlate every metric with the performance given the size of the networks, and with the sizes themselves.
+
+    Args:
+        scores: see above.
+        performance: see above.
+        classes: see above.
+        counts: what is counted of each network, a column for each count, none missing.
+        given: the counts that are held fixed, by the name of the result.
+        resamples: of whole classes.
+        rng: source of randomness.
+
+    Returns:
+        A row for each metric on its own coverage: `metric`, `archs`, `spearman`; for each name in `given`, partial
+        Spearman's rho `given_{name}` (see `partial_correlation`); for each count, `with_{count}`, rho of the metric
+        with it; all but `spearman` with their 95 % intervals in `_low` and `_high`. NaN where the counts determine the
+        metric.
+    """
+    scores, performance = _trained(scores, performance)
+    rows: dict[Any, dict[str, Any]] = {}
+    for columns in _by_coverage(scores):
+        if columns.empty:
+            continue
+        table = columns.join(counts).assign(performance=performance)
+        place = {name: number for number, name in enumerate(table)}
+        found = _resampled(table, classes, resamples, rng)
+        for metric in columns:
+            one, reached = place[metric], place["performance"]
+            row = {"metric": metric, "archs": len(columns), "spearman": float(found[0, one, reached])}
+            for name, fixed in given.items():
+                partial = partial_correlation(found, one, reached, [place[count] for count in fixed])
+                row |= with_interval(f"given_{name}", partial)
+            for count in counts:
+                row |= with_interval(f"with_{count}", found[:, one, place[count]])
+            rows[metric] = row
+    return pd.DataFrame([rows[name] for name in scores if name in rows])
+
+
+def _resampled(
+    table: pd.DataFrame, classes: pd.Series, resamples: int, rng: np.random.Generator, last_only: bool = False
+) -> NDArray[np.float64]:
+    """Return `resampled_correlations` of the columns of a table by network."""
+    from epsinas.evaluation.resampling import resampled_correlations
+
+    columns, labels = table.to_numpy(np.float64).T, classes.loc[table.index].to_numpy()
+    return resampled_correlations(columns, labels, resamples, rng, last_only=last_only)
+
+
+def differences(
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    classes: pd.Series,
+    subjects: Sequence[str],
+    resamples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Compare the rank correlations of some metrics with those of all others, on the networks that they share.
+
+    Both coefficients are taken in the same resamples, so that the interval is of the difference itself.
+
+    Args:
+        scores: see above.
+        performance: see above.
+        classes: see above.
+        subjects: the metrics that are compared with the others.
+        resamples: of whole classes.
+        rng: source of randomness.
+
+    Returns:
+        A row for each of the `subjects` and each other metric: `metric`, `other`, `archs`, `spearman`,
+        `spearman_other`, `difference` of the two with its 95 % interval, `steiger_z` and `steiger_p` (see `steiger`,
+        over networks as if they were independent), and `between`, rho of the two metrics. Metrics that score fewer than
+        SHARING of the networks are compared on what the two of them share, without `common`.
+    """
+    scores, performance = _trained(scores, performance)
+    common = scores.loc[shared_networks(scores, performance)].dropna(axis="columns")
+    pairs = [(subject, other) for subject in subjects for other in map(str, scores) if subject != other]
+    rows = _differences(
+        [pair for pair in pairs if set(pair) <= set(common)], common, performance, classes, resamples, rng
+    )
+    rows = [row | {"common": True} for row in rows]
+    for pair in pairs:
+        if not set(pair) <= set(common):
+            own = _differences([pair], scores[list(pair)].dropna(), performance, classes, resamples, rng)
+            rows += [row | {"common": False} for row in own]
+    table = pd.DataFrame(rows)
+    order = {pair: place for place, pair in enumerate(pairs)}
+    return table.iloc[np.argsort([order[pair] for pair in zip(table["metric"], table["other"], strict=True)])]
+
+
+def _differences(
+    pairs: Sequence[tuple[str, str]],
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    classes: pd.Series,
+    resamples: int,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    if len(scores) < 2 or not pairs:
+        return []
+    found = _resampled(scores.assign(performance=performance.loc[scores.index]), classes, resamples, rng)
+    place = {name: number for number, name in enumerate(scores)}
+    rows = []
+    for pair in pairs:
+        one, other = (place[name] for name in pair)
+        rhos = found[:, [one, other], -1]
+        first, second, between = float(rhos[0, 0]), float(rhos[0, 1]), float(found[0, one, other])
+        z, p = steiger(first, second, between, len(scores))
+        row = {"metric": pair[0], "other": pair[1], "archs": len(scores), "spearman": first, "spearman_other": second}
+        row |= with_interval("difference", rhos[:, 0] - rhos[:, 1])
+        rows.append(row | {"steiger_z": z, "steiger_p": p, "between": between})
+    return rows
+
+
+def convergence(
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    sizes: Sequence[int],
+    draws: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Say how far rho on a sample of networks may be from rho on all of them.
+
+    Args:
+        scores: see above.
+        performance: see above.
+        sizes: numbers of networks to draw, without replacement, from those with a score.
+        draws: samples of each size.
+        rng: source of randomness.
+
+    Returns:
+        A row for each metric and each of the `sizes` below its coverage, and one for its whole coverage: `metric`,
+        `archs`, and the mean `spearman` with the interval that 95 % of the samples fall into.
+    """
+    from epsinas.evaluation.resampling import resampled_correlations
+
+    scores, performance = _trained(scores, performance)
+    rows = []
+    for name in scores:
+        own = scores[name].dropna()
+        pair = np.stack([own.to_numpy(np.float64), performance.loc[own.index]])
+
+        def rho(drawn: NDArray[np.intp], pair: NDArray[np.float64] = pair) -> float:
+            return float(resampled_correlations(pair[:, drawn], drawn, 0, rng)[0, 0, 1])
+
+        for size in [size for size in sizes if size < len(own)]:
+            found = [rho(rng.choice(len(own), size, replace=False)) for _ in range(draws)]
+            rows.append(
+                {"metric": name, "archs": size} | with_interval("spearman", np.array([np.nanmean(found), *found]))
+            )
+        rows.append({"metric": name, "archs": len(own), "spearman": rho(np.arange(len(own)))})
+    return pd.DataFrame(rows)
