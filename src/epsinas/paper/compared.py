@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from epsinas.evaluation.dependence import attenuation_ceiling
+from epsinas.evaluation.performance import measure_of
 from epsinas.paper.cells import printed_name
+from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
@@ -51,6 +54,7 @@ class Compared:
         reasons: by column of `scores`, by network, why there is no score; NaN for a network that was not tried.
         facts: by column of `scores`, `metric`, `setting`, `precision`, `origin` and `stand_in`.
         own: the columns of the study's own metrics in their first precision.
+        ceiling: the most that a metric can correlate with the performance (`ceiling_of`), NaN where it is not known.
     """
 
     space: str
@@ -61,6 +65,7 @@ class Compared:
     reasons: pd.DataFrame
     facts: dict[str, dict[str, Any]]
     own: list[str]
+    ceiling: float
 
     @property
     def classes(self) -> pd.Series:
@@ -164,7 +169,39 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
         table = pd.DataFrame({name: columns[name] for name in fullest}, networks.index)
         own_metrics = [name for name in section.metrics if name in fullest]
         why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
-        yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics)
+        ceiling = ceiling_of(results.performance(space), dataset, **section["performance"])
+        yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics, ceiling)
+
+
+def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int) -> float:
+    """Return the noise ceiling of a data set's performances, from its trainings with several seeds.
+
+    The mean of Spearman's rho over pairs of seeds, as `attenuation_ceiling` takes it; NaN with fewer than two seeds.
+    """
+    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs").dropna(subset="seed")
+    measure = measure_of(rows)
+    if measure is None or rows["seed"].nunique() < 2:
+        return np.nan
+    by_seed = rows.pivot(index="index", columns="seed", values=measure)
+    agreement = by_seed.corr(method="spearman").to_numpy()[np.triu_indices(by_seed.shape[1], 1)].mean()
+    trainings = by_seed.notna().sum(axis=1)
+    return float(attenuation_ceiling(agreement, float(trainings[trainings > 0].mean())))
+
+
+def first_space(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table's first search space, with `label`, how each metric is called in a figure."""
+    own = table[table["space"] == table["space"].iloc[0]]
+    first = own["precision"].iloc[0]
+    parts = (
+        [metric_style(name).label for name in own["metric"]],
+        own["setting"].fillna("").astype(str),
+        own["precision"],
+    )
+    labels = [
+        " ".join(filter(None, [label, setting, precision if precision != first else ""]))
+        for label, setting, precision in zip(*parts, strict=True)
+    ]
+    return own.assign(label=labels)
 
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:
