@@ -101,7 +101,7 @@ def test_names_as_they_are_called():
     )
     shown = present(table)
     assert [column.title for column in shown.columns][-2:] == ["nDCG at", "together"]
-    assert shown.rows[0] == ("NASWOT (published)", "SNIP, Fisher", "ImageNet16-120", "pink noise", "1", "yes")
+    assert shown.rows[0] == ("NASWOT (published as nwot)", "SNIP, Fisher", "ImageNet16-120", "pink noise", "1", "yes")
     assert shown.rows[1] == ("gradient norm", "", "mine", "real", "2", "no")
 
 

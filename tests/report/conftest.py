@@ -54,7 +54,7 @@ CONFIG = {
         "comparison": COMPARISON,
     },
 }
-TABLES = ("coverage", "seeds", "table1", "table3", "table4")
+TABLES = ("coverage", "statistics", "differences", "table1", "table3", "table4")
 DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 200"><circle cx="99" cy="99" r="90" fill="#07b"/></svg>'
 )

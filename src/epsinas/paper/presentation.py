@@ -13,12 +13,14 @@ import pandas as pd
 
 from epsinas.datasets.base import DATASETS
 from epsinas.datasets.base import title as title_of
-from epsinas.metrics.base import ALIASES, METRICS
+from epsinas.metrics.base import metric_title
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import Page
 
 TITLES = {
     "agreement": "ρ of the two",
+    "best_held_out": "ρ of the chosen on the other halves",
+    "between": "ρ of the two metrics",
     "archs": "networks compared",
     "automatic": "automatic weights",
     "automatic_archs": "scored under the automatic",
@@ -32,8 +34,14 @@ TITLES = {
     "best_spearman": "its ρ",
     "coverage": "with a score (%)",
     "dataset": "data set",
+    "difference": "difference of ρ",
     "distinct": "distinct networks",
+    "given_convolutions": "ρ given convolutions",
+    "given_flops": "ρ given FLOPs",
+    "given_parameters": "ρ given parameters",
+    "given_parameters_flops": "ρ given both",
     "guide": "guided by",
+    "held_out": "ρ on the other halves",
     "kendall": "Kendall's τ",
     "kendall_common": "τ, common networks",
     "kendall_global": "Kendall's τ",
@@ -45,7 +53,10 @@ TITLES = {
     "milliseconds": "ms a network",
     "missing": "missing columns",
     "networks": "networks tried",
-    "other_seed": "other seed",
+    "of": "between",
+    "other": "other metric",
+    "precision_10": "precision at 10",
+    "precision_100": "precision at 100",
     "published": "published weights",
     "published_archs": "scored under the published",
     "published_share": "in print (%)",
@@ -56,8 +67,12 @@ TITLES = {
     "space": "search space",
     "spearman": "Spearman's ρ",
     "spearman_common": "ρ, common networks",
+    "spearman_last": "ρ, others last",
+    "spearman_other": "ρ of the other",
     "spearman_global": "Spearman's ρ",
     "spearman_top10": "ρ, 10 % best",
+    "steiger_p": "Steiger's p",
+    "steiger_z": "Steiger's z",
     "stand_in": "in the place of real inputs",
     "top10_top10": "top-10 % in top-10 % (%)",
     "top64_top5": "top-64 in top-5 %",
@@ -65,12 +80,15 @@ TITLES = {
     "used": "weights of this study",
     "used_archs": "scored under these",
     "weight": "weights",
+    "weighted_kendall": "weighted τ",
+    "why": "no score",
     "without_score": "scored in one place only",
 }
 """What columns are called in print; others are called as they are, with `WORDS` in their parts."""
 
 WORDS = {
     "flops": "FLOPs",
+    "held_out": "ρ on the other halves",
     "kendall": "Kendall's τ",
     "ndcg": "nDCG",
     "rho": "ρ",
@@ -81,7 +99,7 @@ WORDS = {
 SHARES = ("coverage", "share", "largest_move")
 """Endings of columns that are shares, and are shown in percent."""
 
-_METRICS = ("metric", "other_metric", "method")
+_METRICS = ("metric", "other", "method", "metrics")
 _PLAIN = ("inputs", "search", "initialisation", "embedding")
 """Columns of names, and of names whose underscores are spaces."""
 
@@ -253,19 +271,6 @@ def milestones(*trained: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return chosen
 
 
-def metric_title(name: str) -> str:
-    """Return how a metric is called in print, with the source of scores from elsewhere.
-
-    Example:
-        >>> metric_title("synflow"), metric_title("nwot@published"), metric_title("mine")
-        ('SynFlow', 'NASWOT (published)', 'mine')
-    """
-    own, _, source = name.partition("@")
-    own = ALIASES.get(own, own)
-    found = METRICS[own].title if own in METRICS else own
-    return f"{found} ({source})" if source else found
-
-
 def _companion_of(name: str, names: Sequence[str]) -> str:
     """Return which of the columns a column adds an interval or a deviation to, empty where it is one by itself."""
     if name in ("lower", "upper"):
@@ -360,7 +365,7 @@ def _text(name: str, value: Any) -> str:
     """Return a cell that is no number."""
     text = str(value)
     if name in _METRICS:
-        return metric_title(text)
+        return " + ".join(map(metric_title, text.split("+")))
     if name == "same_as":
         return ", ".join(map(metric_title, filter(None, text.split(", "))))
     if name == "space":

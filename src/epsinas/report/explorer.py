@@ -13,6 +13,8 @@ import pandas as pd
 
 from epsinas.datasets.base import title as title_of
 from epsinas.evaluation.performance import performance_label, performance_of
+from epsinas.metrics.base import metric_title
+from epsinas.paper.style import metric_style
 from epsinas.spaces.base import SPACES
 from epsinas.study.comparison import compared, comparison_request, first_signed
 from epsinas.study.page import Page, Request
@@ -81,19 +83,19 @@ def _scores_of(results: Results, space: str, index: pd.Index) -> Iterator[tuple[
     """Yield data set, name and title of a metric, and its scores."""
     for run in results.runs:
         if run.space == space and run.metric != TOGETHER:
-            yield run.dataset, run.metric, results.plan.metric(run).title, results.first_scores(run)
+            yield run.dataset, run.metric, metric_title(run.metric), results.first_scores(run)
     for one in compared(results, space):
-        yield one.scores["dataset"].iloc[0], one.metric.name, one.metric.title, first_signed(one, index)
+        yield one.scores["dataset"].iloc[0], one.metric.name, metric_title(one.metric.name), first_signed(one, index)
 
 
 def packed_spaces(results: Results) -> list[dict[str, Any]]:
     """Return what the page's script takes for each space.
 
     Returns:
-        `name`, `title`, `count` of networks, `titles` by data set (of which `datasets` has the titles) and metric, and
-        `packed`: gzip and base64 of a JSON object with `index`, `architectures`, `parameters`, `places` (by data set
-        and metric, where in `columns` its scores are; equal ones are there once) and `columns` (five digits, null for
-        no score).
+        `name`, `title`, `count` of networks, `datasets` with their titles, `titles` by data set and metric, `colours`
+        by metric, and `packed`: gzip and base64 of a JSON object with `index`, `architectures`, `parameters`, `places`
+        (by data set and metric, where in `columns` its scores are; equal ones are there once) and `columns` (five
+        digits, null for no score).
     """
     found = []
     for space in results.request.networks:
@@ -119,6 +121,7 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
                 "count": len(networks),
                 "datasets": {dataset: title_of(dataset) for dataset in titles},
                 "titles": titles,
+                "colours": {name: metric_style(name).colour for names in titles.values() for name in names},
                 # Without the time, the same scores give the same page.
                 "packed": b64encode(gzip.compress(text, mtime=0)).decode(),
             }

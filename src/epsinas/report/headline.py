@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 
 from epsinas.datasets.base import title as title_of
-from epsinas.metrics.base import METRICS, REASONS
+from epsinas.metrics.base import METRICS, REASONS, metric_title
 from epsinas.paper.cells import Row, printed_name
-from epsinas.paper.presentation import metric_title
-from epsinas.paper.ranking import comparing_tables
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import PAGES
 from epsinas.study.plan import Plan
@@ -45,7 +43,7 @@ def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headlin
         tables: that it made.
         measures: by search space, what its performances are, `accuracy` or `loss`.
     """
-    found = rankings(plan, tables, measures)
+    found = rankings(plan, tables)
     sentences = [
         _found(rows.to_dict("records"), measures.get(str(space), ""))
         for space, rows in found.groupby("space", sort=False)
@@ -53,72 +51,93 @@ def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headlin
     return Headline(tuple(sentences), found, tuple(_differences(plan, tables)))
 
 
-def rankings(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> pd.DataFrame:
+def rankings(plan: Plan, tables: Tables) -> pd.DataFrame:
     """Return how well the first metric of each search space ranks its networks, beside what it is to be compared with.
 
     Args:
         plan: of the study.
         tables: that it made.
-        measures: by search space, `accuracy` or `loss`, whose correlations are turned: more is better everywhere.
 
     Returns:
         For each search space, data set and precision `metric`, `networks` tried, `scored`, how many have none for each
-        of REASONS, `spearman` with an interval where there is one, `common` and `spearman_common` on the networks that
-        all metrics score, there `baseline` and `best`, the highest of what networks' descriptions count and of the
-        other metrics, with their `spearman`, `ceiling` (Spearman's rho between trainings with different seeds) and
-        `milliseconds` a network. Where there are no performances, only what does without.
+        of REASONS, `spearman` with its interval and `spearman_last` and `spearman_first`, over all networks with those
+        without a score there; `common` networks and `spearman_common`; on these `baseline` and `best`, the highest of
+        what networks' descriptions count and of the other metrics, with their `spearman` and the paired `difference`
+        to it; `ceiling`, and `milliseconds` a network. Empty where the run does not have it.
     """
     rows = []
     for costs in tables["coverage"].to_dict("records"):
-        space, dataset = str(costs["space"]), costs["dataset"]
-        metric = next(iter(plan.sections[space].metrics))
-        if costs["metric"] != metric:
+        if costs["metric"] != next(iter(plan.sections[str(costs["space"])].metrics)):
             continue
         names = ("space", "dataset", "metric", "precision", "networks", "scored", *REASONS)
         row = {name: costs[name] for name in names}
-        row |= _ranked(tables, costs, -1 if measures.get(space) == "loss" else 1)
-        rows.append(row | {"ceiling": _ceiling(tables, space, dataset), "milliseconds": costs["milliseconds"]})
-    return pd.DataFrame(rows)
+        rows.append(row | _ranked(tables, costs) | {"milliseconds": costs["milliseconds"]})
+    return pd.DataFrame(rows).reindex(columns=_RANKINGS)
 
 
-def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
-    """Return what the tables that rank metrics say of one of them, and of those beside it."""
-    for name, table in tables.items():
-        if name not in PAGES or PAGES[name].table is not comparing_tables:
-            continue
-        beside = table[(table["space"] == costs["space"]) & (table["dataset"] == costs["dataset"])]
-        own = beside[(beside["metric"] == costs["metric"]) & (beside["precision"] == costs["precision"])]
-        if own.empty:
-            continue
-        first = own.iloc[0]
-        row = {"spearman": sign * first["spearman_global"]}
-        ends = [sign * first.get(f"spearman_global{kind}_{end}", np.nan) for kind in ("_sample", "") for end in _ENDS]
-        known = [end for end in ends if np.isfinite(end)][:2]
-        row |= dict(zip(("spearman_low", "spearman_high"), sorted(known), strict=True)) if known else {}
-        if np.isfinite(first.get("common", np.nan)):
-            others = beside[(beside["metric"] != costs["metric"]) & beside["spearman_common"].notna()]
-            row |= {"common": first["common"], "spearman_common": first["spearman_common"]} if len(others) else {}
-            counted = others["metric"].map(_is_counted)
-            for kind, among in (("baseline", others[counted]), ("best", others[~counted])):
-                if len(among):
-                    top = among.loc[among["spearman_common"].idxmax()]
-                    row |= {kind: metric_title(top["metric"]), f"{kind}_spearman": top["spearman_common"]}
-        return row
-    return {}
+_RANKINGS = ["space", "dataset", "metric", "precision", "networks", "scored", *REASONS]
+_RANKINGS += [f"spearman{name}" for name in ("", "_low", "_high", "_last", "_first")]
+_RANKINGS += ["common", *(f"spearman_common{end}" for end in ("", "_low", "_high"))]
+_RANKINGS += [f"{kind}{name}" for kind in ("baseline", "best") for name in ("", "_spearman", "_difference")]
+_RANKINGS += ["ceiling", "milliseconds"]
 
 
-_ENDS = ("low", "high")
+def _ranked(tables: Tables, costs: Row) -> dict[str, Any]:
+    """Return what the statistics say of a metric, and of those beside it."""
+    table = tables.get("statistics")
+    if table is None:
+        return {}
+    kept = (table["space"] == costs["space"]) & (table["dataset"] == costs["dataset"]) & (table["population"] == "all")
+    beside = table[kept]
+    own = beside[(beside["metric"] == costs["metric"]) & (beside["precision"] == costs["precision"])]
+    own = own.drop_duplicates("coverage").set_index("coverage")
+    if "own" not in own.index:
+        return {}
+    first = own.loc["own"]
+    row = {name: first[name] for name in ("spearman", "spearman_low", "spearman_high", "ceiling")}
+    row |= {f"spearman_{kind}": own.loc[kind, "spearman"] for kind in ("last", "first") if kind in own.index}
+    others = beside[(beside["metric"] != costs["metric"]) & (beside["coverage"] == "common")]
+    if "common" in own.index and len(others):
+        common = own.loc["common"]
+        row |= {f"spearman_common{end}": common[f"spearman{end}"] for end in ("", "_low", "_high")}
+        row["common"] = common["archs"]
+        counted = others["metric"].map(_is_counted)
+        for kind, among in (("baseline", others[counted]), ("best", others[~counted])):
+            if len(among):
+                top = among.loc[among["spearman"].idxmax()]
+                row |= {kind: metric_title(top["metric"]), f"{kind}_spearman": top["spearman"]}
+                row |= _difference(tables, costs, kind, top["metric"])
+    return row
+
+
+def _difference(tables: Tables, costs: Row, kind: str, other: str) -> dict[str, Any]:
+    """Return how much higher a metric's rho is than another's, with the paired interval, as text."""
+    table = tables.get("differences")
+    if table is None:
+        return {}
+    same = {name: costs[name] for name in ("space", "dataset", "metric", "precision")} | {"other": other}
+    found = table[(table[list(same)] == pd.Series(same)).all(axis=1)]
+    if found.empty:
+        return {}
+    first = found.iloc[0]
+    numbers = (signed(first[f"difference{end}"]) for end in ("", "_low", "_high"))
+    return {f"{kind}_difference": "{} [{}, {}]".format(*numbers)}
+
+
+def signed(number: float) -> str:
+    """Return a number with two decimals and the sign of print.
+
+    Example:
+        >>> signed(-0.123)
+        '−0.12'
+    """
+    return f"{number:.2f}".replace("-", "−")
 
 
 def _is_counted(metric: str) -> bool:
     """Say whether a metric costs nothing, which any other must be better than."""
     name = printed_name(metric)
     return name in METRICS and METRICS[name].cost == "nothing"
-
-
-def _ceiling(tables: Tables, space: str, dataset: str) -> float:
-    table = tables.get("seeds", pd.DataFrame(columns=["space", "dataset", "spearman"]))
-    return float(table[(table["space"] == space) & (table["dataset"] == dataset)]["spearman"].mean())
 
 
 ENOUGH = 100
@@ -138,22 +157,31 @@ def _found(rows: Sequence[Row], measure: str) -> tuple[str, str]:
     why = [f"{text} ({first[reason]:,})" for reason, text in _WHY.items() if first[reason]]
     if why:
         more.append(f"The others have no score: {', '.join(why)}.")
+    if np.isfinite(first["spearman_last"]) and first["scored"] < first["networks"]:
+        ends = (
+            f"{signed(first['spearman_last'])} if those are ranked last and {signed(first['spearman_first'])} if first"
+        )
+        more.append(f"Over all networks ρ is {ends}.")
     others = [row for row in rows[1:] if row["dataset"] == first["dataset"] and row["precision"] != first["precision"]]
     for row in others[-1:] if known else []:
         number = f"{row['scored']:,} of {row['networks']:,} networks"
         more.append(f"In {row['precision']} precision it scores {number}, and ρ is {row['spearman']:.2f}.")
     if first.get("common", 0) >= ENOUGH:
-        beside = [
-            f"that of {first[kind]} {first[f'{kind}_spearman']:.2f}"
-            for kind in ("baseline", "best")
-            if isinstance(first.get(kind), str)
-        ]
-        ranks = f"On the {first['common']:,.0f} networks that all metrics score its ρ is {first['spearman_common']:.2f}"
+        beside = [_beside(first, kind) for kind in ("baseline", "best") if isinstance(first[kind], str)]
+        ranks = (
+            f"On the {first['common']:,.0f} networks that most metrics share its ρ is {first['spearman_common']:.2f}"
+        )
         more.append(", ".join([ranks, *beside]) + ".")
     if np.isfinite(first["ceiling"]):
-        more.append(f"Two trainings of the same networks agree with {first['ceiling']:.2f}.")
+        more.append(f"The noise of training leaves no metric more than {first['ceiling']:.3f}.")
     more.append(f"A network takes {first['milliseconds']:.3g} ms of one core.")
     return f"{lead}.", " ".join(more)
+
+
+def _beside(row: Row, kind: str) -> str:
+    difference = row[f"{kind}_difference"]
+    text = f"that of {row[kind]} {row[f'{kind}_spearman']:.2f}"
+    return f"{text} (difference {difference})" if isinstance(difference, str) else text
 
 
 _WHY = {
@@ -191,7 +219,7 @@ def key_numbers(found: Headline) -> list[tuple[str, str]]:
             (beside, f"{metric_title(first['metric'])} to {first['baseline']}, on {first['common']:,.0f} networks")
         )
     if np.isfinite(first["ceiling"]):
-        numbers.append((f"{first['ceiling']:.2f}", "between two trainings: no metric can reach more"))
+        numbers.append((f"{first['ceiling']:.3f}", "at most, by the noise of training"))
     numbers.append((f"{first['milliseconds']:.3g} ms", "of one core for a network"))
     return numbers
 

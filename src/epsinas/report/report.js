@@ -242,6 +242,7 @@ class Explorer {
         const metric = this.selects[name].value;
         data[name] = this.column(metric);
         axis.axis_label = titles[metric];
+        axis.axis_label_text_color = metric === "performance" ? "black" : this.space.colours[metric];
         this.model("table").columns.find(({field}) => field === name).title = titles[metric];
       }
       plot.title.text = agreement(data[`x${place}`], data[`y${place}`]);
