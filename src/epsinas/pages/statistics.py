@@ -32,7 +32,7 @@ def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_forest
 
     table = first_space(results.table().query("population == 'all' and coverage == 'own'"))
-    ceilings = table.groupby("dataset")["ceiling"].first().dropna().to_dict()
+    ceilings = {str(name): value for name, value in table.groupby("dataset")["ceiling"].first().dropna().items()}
     return draw_forest(table, ceilings=ceilings)
 
 
