@@ -189,7 +189,7 @@ def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int)
 
 
 def first_space(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table's first search space, with `label`, what each metric is called wherever its scores come from."""
+    """Return the rows of a table's first search space, with `label`, a metric's title wherever its scores come from."""
     own = table[table["space"] == table["space"].iloc[0]]
     first = own["precision"].iloc[0]
     parts = (
