@@ -35,7 +35,16 @@ def test_neither_threads_nor_other_columns_change_the_resamples():
     values, classes = sample()
     one = resampled_correlations(values, classes, 70, np.random.default_rng(0))
     two = resampled_correlations(values[:2], classes, 70, np.random.default_rng(0), threads=2)
-    np.testing.assert_array_equal(one[:, :2, :2], two)
+    np.testing.assert_allclose(one[:, :2, :2], two, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 4, 9])
+@pytest.mark.parametrize("last_only", [False, True])
+def test_any_number_of_columns(columns, last_only):
+    values = np.random.default_rng(1).normal(size=(columns, 600))
+    found = resampled_correlations(values, range(600), 0, np.random.default_rng(0), last_only=last_only)[0]
+    expected = np.atleast_2d(np.corrcoef(stats.rankdata(values, axis=1)))
+    np.testing.assert_allclose(found, expected[-1] if last_only else expected, rtol=0, atol=1e-14)
 
 
 def test_the_last_column_alone():

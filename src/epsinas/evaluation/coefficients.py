@@ -19,6 +19,8 @@ OWN, COMMON, LAST, FIRST = "own", "common", "last", "first"
 """The networks that a coefficient is over: those with a score, those that the metrics share, or all networks, those
 without a score ranked below or above all others."""
 
+COVERAGES = (OWN, COMMON, LAST, FIRST)
+
 SHARING = 0.5
 """Share of the networks that a metric must score to have a say in which networks the metrics share."""
 
@@ -40,7 +42,13 @@ def shared_networks(scores: pd.DataFrame, performance: pd.Series) -> pd.Index:
 
 
 def coefficients(
-    scores: pd.DataFrame, performance: pd.Series, classes: pd.Series, resamples: int, rng: np.random.Generator
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    classes: pd.Series,
+    resamples: int,
+    rng: np.random.Generator,
+    coverages: Sequence[str] = COVERAGES,
+    tried: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Correlate every metric with the performance, on its own coverage, the common one, and all networks.
 
@@ -51,9 +59,11 @@ def coefficients(
         resamples: of whole classes, for the intervals of rho (`resampled_correlations`); those of tau are by the
             jackknife (`kendall_jackknife`).
         rng: source of randomness.
+        coverages: those of COVERAGES that are wanted.
+        tried: a column for each metric, which networks it was tried on; all where it is None.
 
     Returns:
-        A row for each metric and each of OWN, COMMON, LAST and FIRST: `metric`, `coverage`, `networks` with a
+        A row for each metric and coverage: `metric`, `coverage`, `networks` with a
         performance, `scored`, how many of them have a score, `archs`, how many the coefficients are over, `spearman`
         and `kendall` with their 95 % intervals in `_low` and `_high`. No row on the common networks for a metric
         without some of them.
@@ -68,22 +78,28 @@ def coefficients(
     scores, performance = _trained(scores, performance)
     rows: list[dict[str, Any]] = []
     shared = shared_networks(scores, performance)
-    wanted = [(OWN, columns) for columns in _by_coverage(scores)]
+    groups = [(OWN, columns) for columns in _by_coverage(scores)]
     common = scores.loc[shared]
-    wanted.append((COMMON, common.loc[:, common.notna().all()]))
-    missing = scores.loc[:, scores.isna().any() & scores.notna().any()]
+    groups.append((COMMON, common.loc[:, common.notna().all()]))
+    given = (
+        pd.DataFrame(True, scores.index, scores.columns) if tried is None else tried.loc[scores.index, scores.columns]
+    )
+    missing = scores.loc[:, scores.isna().any() & scores.notna().any() & given.all()]
     # All of one kind of coverage at once: what takes the time is the resamples.
-    wanted += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
+    groups += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
     full = scores.columns[scores.notna().all()]
-    for coverage, columns in wanted:
-        for found in _correlated(columns, performance, classes, resamples, rng):
-            rows.append({"coverage": coverage} | found)
+    for coverage, columns in groups:
+        if coverage in coverages:
+            found = _correlated(columns, performance, classes, resamples, rng)
+            rows += [{"coverage": coverage} | row for row in found]
     # Where every network has a score, there is nothing to rank last or first.
     whole = [row for row in rows if row["metric"] in full and row["coverage"] == OWN]
-    table = pd.DataFrame(rows + [row | {"coverage": kind} for row in whole for kind in (LAST, FIRST)])
-    table.insert(2, "networks", len(scores))
+    table = pd.DataFrame(
+        rows + [row | {"coverage": kind} for row in whole for kind in coverages if kind in (LAST, FIRST)]
+    )
+    table.insert(2, "networks", table["metric"].map(given.sum()))
     table.insert(3, "scored", table["metric"].map(scores.notna().sum()))
-    order = {name: place for place, name in enumerate([*scores.columns, OWN, COMMON, LAST, FIRST])}
+    order = {name: place for place, name in enumerate([*scores.columns, *COVERAGES])}
     return table.sort_values(["metric", "coverage"], key=lambda column: column.map(order), ignore_index=True)
 
 
@@ -154,21 +170,22 @@ def partial_coefficients(
         metric.
     """
     scores, performance = _trained(scores, performance)
+    sizes = counts.add_prefix("with_")  # there may be metrics of the same names
     rows: dict[Any, dict[str, Any]] = {}
     for columns in _by_coverage(scores):
         if columns.empty:
             continue
-        table = columns.join(counts).assign(performance=performance)
+        table = columns.join(sizes).assign(performance=performance)
         place = {name: number for number, name in enumerate(table)}
         found = _resampled(table, classes, resamples, rng)
         for metric in columns:
             one, reached = place[metric], place["performance"]
             row = {"metric": metric, "archs": len(columns), "spearman": float(found[0, one, reached])}
             for name, fixed in given.items():
-                partial = partial_correlation(found, one, reached, [place[count] for count in fixed])
+                partial = partial_correlation(found, one, reached, [place[f"with_{count}"] for count in fixed])
                 row |= with_interval(f"given_{name}", partial)
-            for count in counts:
-                row |= with_interval(f"with_{count}", found[:, one, place[count]])
+            for size in sizes:
+                row |= with_interval(str(size), found[:, one, place[size]])
             rows[metric] = row
     return pd.DataFrame([rows[name] for name in scores if name in rows])
 
@@ -210,19 +227,27 @@ def differences(
         SHARING of the networks are compared on what the two of them share, without `common`.
     """
     scores, performance = _trained(scores, performance)
-    common = scores.loc[shared_networks(scores, performance)].dropna(axis="columns")
+    shared = shared_networks(scores, performance)
+    common = set(scores.columns[scores.loc[shared].notna().all()])
     pairs = [(subject, other) for subject in subjects for other in map(str, scores) if subject != other]
-    rows = _differences(
-        [pair for pair in pairs if set(pair) <= set(common)], common, performance, classes, resamples, rng
-    )
-    rows = [row | {"common": True} for row in rows]
+    # Pairs over the same networks have the same resamples, and each of their metrics is ranked once.
+    groups: dict[bytes, list[tuple[str, str]]] = {}
     for pair in pairs:
-        if not set(pair) <= set(common):
-            own = _differences([pair], scores[list(pair)].dropna(), performance, classes, resamples, rng)
-            rows += [row | {"common": False} for row in own]
-    table = pd.DataFrame(rows)
-    order = {pair: place for place, pair in enumerate(pairs)}
-    return table.iloc[np.argsort([order[pair] for pair in zip(table["metric"], table["other"], strict=True)])]
+        own = scores[list(pair)].notna().all(axis=1).to_numpy()
+        groups.setdefault((scores.index.isin(shared) if set(pair) <= common else own).tobytes(), []).append(pair)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for over, group in groups.items():
+        names = dict.fromkeys(name for pair in group for name in pair)
+        columns = scores.loc[np.frombuffer(over, np.bool_), list(names)]
+        for row in _differences(group, columns, performance, classes, resamples, rng):
+            pair = row["metric"], row["other"]
+            rows[pair] = row | {"common": set(pair) <= common}
+    found = [rows[pair] for pair in pairs if pair in rows]
+    return pd.DataFrame(found, columns=_DIFFERENCES)
+
+
+_DIFFERENCES = ["metric", "other", "common", "archs", "spearman", "spearman_other"]
+_DIFFERENCES += ["difference", "difference_low", "difference_high", "steiger_z", "steiger_p", "between"]
 
 
 def _differences(
@@ -233,18 +258,19 @@ def _differences(
     resamples: int,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    if len(scores) < 2 or not pairs:
+    if len(scores) < 2:
         return []
-    found = _resampled(scores.assign(performance=performance.loc[scores.index]), classes, resamples, rng)
+    table = scores.assign(performance=performance.loc[scores.index])
+    found = _resampled(table, classes, resamples, rng, last_only=True)
+    (among,) = _resampled(scores, classes, 0, rng)
     place = {name: number for number, name in enumerate(scores)}
     rows = []
     for pair in pairs:
         one, other = (place[name] for name in pair)
-        rhos = found[:, [one, other], -1]
-        first, second, between = float(rhos[0, 0]), float(rhos[0, 1]), float(found[0, one, other])
+        first, second, between = float(found[0, one]), float(found[0, other]), float(among[one, other])
         z, p = steiger(first, second, between, len(scores))
         row = {"metric": pair[0], "other": pair[1], "archs": len(scores), "spearman": first, "spearman_other": second}
-        row |= with_interval("difference", rhos[:, 0] - rhos[:, 1])
+        row |= with_interval("difference", found[:, one] - found[:, other])
         rows.append(row | {"steiger_z": z, "steiger_p": p, "between": between})
     return rows
 
@@ -269,21 +295,25 @@ def convergence(
         A row for each metric and each of the `sizes` below its coverage, and one for its whole coverage: `metric`,
         `archs`, and the mean `spearman` with the interval that 95 % of the samples fall into.
     """
-    from epsinas.evaluation.resampling import resampled_correlations
-
     scores, performance = _trained(scores, performance)
     rows = []
     for name in scores:
         own = scores[name].dropna()
         pair = np.stack([own.to_numpy(np.float64), performance.loc[own.index]])
-
-        def rho(drawn: NDArray[np.intp], pair: NDArray[np.float64] = pair) -> float:
-            return float(resampled_correlations(pair[:, drawn], drawn, 0, rng)[0, 0, 1])
-
         for size in [size for size in sizes if size < len(own)]:
-            found = [rho(rng.choice(len(own), size, replace=False)) for _ in range(draws)]
+            found = _spearman(np.stack([pair[:, rng.choice(len(own), size, replace=False)] for _ in range(draws)]))
             rows.append(
-                {"metric": name, "archs": size} | with_interval("spearman", np.array([np.nanmean(found), *found]))
+                {"metric": name, "archs": size} | with_interval("spearman", np.append(np.nanmean(found), found))
             )
-        rows.append({"metric": name, "archs": len(own), "spearman": rho(np.arange(len(own)))})
+        rows.append({"metric": name, "archs": len(own), "spearman": float(_spearman(pair))})
     return pd.DataFrame(rows)
+
+
+def _spearman(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rho of each pair of columns, (..., 2, networks); NaN where one is constant."""
+    from scipy import stats
+
+    ranks = stats.rankdata(pairs, axis=-1) - (pairs.shape[-1] + 1) / 2
+    products = ranks @ ranks.swapaxes(-1, -2)
+    with np.errstate(invalid="ignore"):
+        return products[..., 0, 1] / np.sqrt(products[..., 0, 0] * products[..., 1, 1])

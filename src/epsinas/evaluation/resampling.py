@@ -121,11 +121,45 @@ def _correlations(order, last, labels, counts, first):  # type: ignore[no-untype
                     ranks[column, network] = rank * roots[network]
                 below += tied
                 start = place + 1
-        products = ranks[first:] @ ranks.T
+        products = _products(ranks, first)
         for other in range(columns):
             size = (ranks[other] ** 2).sum()
             for one in range(first, columns):
                 found[resample, one - first, other] = products[one - first, other] / np.sqrt(size)
         for one in range(first, columns):
             found[resample, one - first] /= np.sqrt(products[one - first, one])
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _products(ranks, first):  # type: ignore[no-untyped-def]
+    """Return the products of rows from `first` on with all rows: `ranks[first:] @ ranks.T`.
+
+    BLAS would start threads for each of thousands of small products, which wait for each other on a busy machine.
+    """
+    columns, networks = ranks.shape
+    found = np.zeros((columns - first, columns))
+    for start in range(0, networks, 256):
+        part = ranks[:, start : start + 256]
+        # Four sums at a time, since a single one waits for itself.
+        for other in range(0, columns - 3, 4):
+            a, b, c, d = part[other], part[other + 1], part[other + 2], part[other + 3]
+            for one in range(max(first, other), columns):
+                row = part[one]
+                of_a = of_b = of_c = of_d = 0.0
+                for place in range(len(row)):
+                    of_a += row[place] * a[place]
+                    of_b += row[place] * b[place]
+                    of_c += row[place] * c[place]
+                    of_d += row[place] * d[place]
+                found[one - first, other] += of_a
+                found[one - first, other + 1] += of_b
+                found[one - first, other + 2] += of_c
+                found[one - first, other + 3] += of_d
+        for other in range(columns // 4 * 4, columns):
+            for one in range(max(first, other), columns):
+                found[one - first, other] += (part[one] * part[other]).sum()
+    for one in range(first, columns):
+        for other in range(one + 1, columns):
+            found[one - first, other] = found[other - first, one]
     return found

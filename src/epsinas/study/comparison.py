@@ -165,6 +165,8 @@ def _spread(rows: pd.DataFrame, stands: pd.Series) -> tuple[np.ndarray, np.ndarr
 
 
 def _rows(index: pd.Series, scores: np.ndarray, reasons: Any = "", setting: str = "", draw: int = 0) -> pd.DataFrame:
+    # Others publish minus infinity where there is no score.
+    reasons = np.where(np.isinf(scores), "overflow", reasons)
     scores = np.where(np.isfinite(scores), scores, np.nan)
     facts = {"setting": setting, "draw": draw, "score": scores, "reason": reasons, "seconds": 0.0}
     return pd.DataFrame({"index": index.to_numpy(), **facts})
