@@ -117,8 +117,8 @@ def _among_shared(rankings: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> li
     for place, (identity, _) in enumerate(rankings):
         own = shared[place] if place in shared else pd.Series(dtype=np.float64)
         found = evaluate(own, reached.loc[own.index]) if len(own) > 1 else None
-        same = [other for other in alike if alike.loc[other, place]] if place in alike else []
-        names = [rankings[int(str(other))][0]["metric"] for other in same]
+        same: list[Any] = list(alike.index[alike[place]]) if place in alike else []
+        names = [rankings[other][0]["metric"] for other in same]
         facts = {
             "common": len(own),
             "spearman_common": found.spearman_global if found else np.nan,
