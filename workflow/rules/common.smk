@@ -5,6 +5,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
+import epsinas
 from epsinas.errors import InputError
 from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
@@ -33,6 +34,8 @@ STAGE = "../scripts/stage.py"
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
+# For envs/epsinas.post-deploy.sh.
+os.environ["EPSINAS_VERSION"] = epsinas.__version__
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
