@@ -35,7 +35,7 @@ sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
 # For envs/epsinas.post-deploy.sh.
-os.environ["EPSINAS_VERSION"] = epsinas.__version__
+os.environ.update(EPSINAS_VERSION=epsinas.__version__)
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
