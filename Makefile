@@ -28,12 +28,13 @@ paper: official
 check: setup
 	$(BIN)/python -m epsinas.study.reference results/paper results/reference
 
-# The small tables, the ledger and the figures of the default study, to be committed.
+# The small tables, the ledger and the figures of the default study, to be committed, and the documents that show them.
 reference: setup
 	mkdir -p results/reference/tables figures/reference
 	cp $(filter-out %.draws.csv,$(wildcard results/paper/tables/*.csv)) results/reference/tables/
 	cp results/paper/ledger.csv results/paper/ledger-summary.csv results/paper/provenance.json results/reference/
 	cp figures/paper/*.svg figures/reference/
+	$(BIN)/python docs/fill_tables.py
 
 setup: .venv/complete
 
@@ -60,7 +61,7 @@ benchmark: setup
 	$(BIN)/python benchmarks/metrics.py
 
 docs: setup
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 
 # Twine has an environment of its own, since it and Snakemake disagree on versions.
 dist: setup
