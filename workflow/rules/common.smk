@@ -7,6 +7,7 @@ import time
 
 from snakemake.exceptions import WorkflowError
 
+import epsinas
 from epsinas.errors import InputError
 from epsinas.paper.presentation import heading
 from epsinas.report.explorer import explored_request
@@ -38,6 +39,8 @@ STAGE = "../scripts/stage.py"
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
+# For envs/epsinas.post-deploy.sh.
+os.environ.update(EPSINAS_VERSION=epsinas.__version__)
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}

@@ -31,9 +31,8 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_forest
 
-    table = first_space(results.table().query("population == 'all' and coverage == 'own'"))
-    ceilings = table.groupby("dataset")["ceiling"].first().dropna().to_dict()
-    return draw_forest(table, ceilings=ceilings)
+    table = results.table().query("population == 'all' and coverage == @OWN")
+    return draw_forest(first_space(table), count="archs")
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

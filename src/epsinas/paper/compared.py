@@ -189,11 +189,11 @@ def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int)
 
 
 def first_space(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table's first search space, with `label`, how each metric is called in a figure."""
+    """Return the rows of a table's first search space, with `label`: a metric's name, from whatever source."""
     own = table[table["space"] == table["space"].iloc[0]]
     first = own["precision"].iloc[0]
     parts = (
-        [metric_style(name).label for name in own["metric"]],
+        [metric_style(printed_name(name)).label for name in own["metric"]],
         own["setting"].fillna("").astype(str),
         own["precision"],
     )
