@@ -1,4 +1,4 @@
-"""The command line: `epsinas score ...`, `epsinas weights ...` and `epsinas diagnose ...`."""
+"""The command line: `epsinas score ...`, `weights ...`, `diagnose ...` and `rank ...`."""
 
 import argparse
 import contextlib
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from epsinas import __version__
 from epsinas.cli.models import add_diagnose
 from epsinas.cli.options import add_import_option
+from epsinas.cli.rank import add_rank
 from epsinas.cli.spaces import add_score, add_weights
 from epsinas.errors import InputError
 from epsinas.registry import import_all
@@ -45,6 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
     add_import_option(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add_command in (add_score, add_weights, add_diagnose):
+    for add_command in (add_score, add_weights, add_diagnose, add_rank):
         add_command(commands)
     return parser

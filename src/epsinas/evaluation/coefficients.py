@@ -19,6 +19,8 @@ OWN, COMMON, LAST, FIRST = "own", "common", "last", "first"
 """The networks that a coefficient is over: those with a score, those that the metrics share, or all networks, those
 without a score ranked below or above all others."""
 
+COVERAGES = (OWN, COMMON, LAST, FIRST)
+
 SHARING = 0.5
 """Share of the networks that a metric must score to have a say in which networks the metrics share."""
 
@@ -40,7 +42,12 @@ def shared_networks(scores: pd.DataFrame, performance: pd.Series) -> pd.Index:
 
 
 def coefficients(
-    scores: pd.DataFrame, performance: pd.Series, classes: pd.Series, resamples: int, rng: np.random.Generator
+    scores: pd.DataFrame,
+    performance: pd.Series,
+    classes: pd.Series,
+    resamples: int,
+    rng: np.random.Generator,
+    coverages: Sequence[str] = COVERAGES,
 ) -> pd.DataFrame:
     """Correlate every metric with the performance, on its own coverage, the common one, and all networks.
 
@@ -51,9 +58,10 @@ def coefficients(
         resamples: of whole classes, for the intervals of rho (`resampled_correlations`); those of tau are by the
             jackknife (`kendall_jackknife`).
         rng: source of randomness.
+        coverages: those of COVERAGES that are wanted.
 
     Returns:
-        A row for each metric and each of OWN, COMMON, LAST and FIRST: `metric`, `coverage`, `networks` with a
+        A row for each metric and coverage: `metric`, `coverage`, `networks` with a
         performance, `scored`, how many of them have a score, `archs`, how many the coefficients are over, `spearman`
         and `kendall` with their 95 % intervals in `_low` and `_high`. No row on the common networks for a metric
         without some of them.
@@ -68,22 +76,25 @@ def coefficients(
     scores, performance = _trained(scores, performance)
     rows: list[dict[str, Any]] = []
     shared = shared_networks(scores, performance)
-    wanted = [(OWN, columns) for columns in _by_coverage(scores)]
+    groups = [(OWN, columns) for columns in _by_coverage(scores)]
     common = scores.loc[shared]
-    wanted.append((COMMON, common.loc[:, common.notna().all()]))
+    groups.append((COMMON, common.loc[:, common.notna().all()]))
     missing = scores.loc[:, scores.isna().any() & scores.notna().any()]
     # All of one kind of coverage at once: what takes the time is the resamples.
-    wanted += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
+    groups += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
     full = scores.columns[scores.notna().all()]
-    for coverage, columns in wanted:
-        for found in _correlated(columns, performance, classes, resamples, rng):
-            rows.append({"coverage": coverage} | found)
+    for coverage, columns in groups:
+        if coverage in coverages:
+            found = _correlated(columns, performance, classes, resamples, rng)
+            rows += [{"coverage": coverage} | row for row in found]
     # Where every network has a score, there is nothing to rank last or first.
     whole = [row for row in rows if row["metric"] in full and row["coverage"] == OWN]
-    table = pd.DataFrame(rows + [row | {"coverage": kind} for row in whole for kind in (LAST, FIRST)])
+    table = pd.DataFrame(
+        rows + [row | {"coverage": kind} for row in whole for kind in coverages if kind in (LAST, FIRST)]
+    )
     table.insert(2, "networks", len(scores))
     table.insert(3, "scored", table["metric"].map(scores.notna().sum()))
-    order = {name: place for place, name in enumerate([*scores.columns, OWN, COMMON, LAST, FIRST])}
+    order = {name: place for place, name in enumerate([*scores.columns, *COVERAGES])}
     return table.sort_values(["metric", "coverage"], key=lambda column: column.map(order), ignore_index=True)
 
 
@@ -154,21 +165,22 @@ def partial_coefficients(
         metric.
     """
     scores, performance = _trained(scores, performance)
+    sizes = counts.add_prefix("with_")  # there may be metrics of the same names
     rows: dict[Any, dict[str, Any]] = {}
     for columns in _by_coverage(scores):
         if columns.empty:
             continue
-        table = columns.join(counts).assign(performance=performance)
+        table = columns.join(sizes).assign(performance=performance)
         place = {name: number for number, name in enumerate(table)}
         found = _resampled(table, classes, resamples, rng)
         for metric in columns:
             one, reached = place[metric], place["performance"]
             row = {"metric": metric, "archs": len(columns), "spearman": float(found[0, one, reached])}
             for name, fixed in given.items():
-                partial = partial_correlation(found, one, reached, [place[count] for count in fixed])
+                partial = partial_correlation(found, one, reached, [place[f"with_{count}"] for count in fixed])
                 row |= with_interval(f"given_{name}", partial)
-            for count in counts:
-                row |= with_interval(f"with_{count}", found[:, one, place[count]])
+            for size in sizes:
+                row |= with_interval(size, found[:, one, place[size]])
             rows[metric] = row
     return pd.DataFrame([rows[name] for name in scores if name in rows])
 
@@ -219,9 +231,9 @@ def differences(
         over = scores.index.isin(shared) if set(pair) <= common else scores[list(pair)].notna().all(axis=1).to_numpy()
         groups.setdefault(over.tobytes(), []).append(pair)
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for over, group in groups.items():
+    for mask, group in groups.items():
         names = dict.fromkeys(name for pair in group for name in pair)
-        columns = scores.loc[np.frombuffer(over, np.bool_), list(names)]
+        columns = scores.loc[np.frombuffer(mask, np.bool_), list(names)]
         for row in _differences(group, columns, performance, classes, resamples, rng):
             pair = row["metric"], row["other"]
             rows[pair] = row | {"common": set(pair) <= common}

@@ -4,6 +4,7 @@ A metric may give many networks the same score. Measures are then the mean over 
 none depends on how a benchmark happens to number its networks.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,36 @@ from numpy.typing import ArrayLike, NDArray
 
 from epsinas.errors import InputError
 from epsinas.evaluation.ranking import one_per_network
+
+
+def top_measures(scores: ArrayLike, performance: ArrayLike) -> dict[str, float]:
+    """Return all measures of this module, those at k for k = 10 and 100 (regret: 1 and 10).
+
+    Args:
+        scores: (networks,) float, finite.
+        performance: (networks,) float, finite, higher is better.
+
+    Returns:
+        `precision_10`, `precision_100`, `best_rank_10`, `best_rank_100`, `ndcg_100`, `weighted_kendall`, `regret_1` and
+        `regret_10`; NaN where there are fewer networks than k.
+
+    Raises:
+        InputError: an argument has another form.
+
+    Example:
+        >>> top_measures(range(50), range(50))["best_rank_10"]
+        1.0
+    """
+    measures = [(precision_at, 10), (precision_at, 100), (best_rank_at, 10), (best_rank_at, 100), (ndcg_at, 100)]
+    found = {
+        f"{measure.__name__.removesuffix('_at')}_{k}": _of_enough(measure, scores, performance, k)
+        for measure, k in [*measures, (regret, 1), (regret, 10)]
+    }
+    return found | {"weighted_kendall": weighted_kendall(scores, performance)}
+
+
+def _of_enough(measure: Callable[..., float], scores: ArrayLike, performance: ArrayLike, k: int) -> float:
+    return measure(scores, performance, k) if len(np.asarray(scores)) >= k else np.nan
 
 
 class _Top(NamedTuple):
