@@ -70,6 +70,14 @@ def test_a_metric_without_scores_has_no_row(tables):
     assert "none" not in set(table["metric"])
 
 
+def test_what_was_not_tried_is_not_missing(tables):
+    scores, performance, classes = tables
+    tried = pd.DataFrame(True, scores.index, scores.columns).assign(rare=scores["rare"].notna())
+    table = coefficients(scores, performance, classes, 2, rng(), tried=tried).set_index(["metric", "coverage"])
+    assert ("gaps", "last") in table.index
+    assert table.loc["rare", "networks"].to_dict() == {"own": 10}
+
+
 def test_rare_metrics_have_no_say_in_what_is_shared(tables):
     scores, performance, _ = tables
     assert shared_networks(scores, performance).tolist() == list(range(30, NETWORKS - 1))

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from epsinas import InputError
-from epsinas.evaluation.dependence import partial_correlation, steiger
+from epsinas.evaluation.dependence import attenuation_ceiling, partial_correlation, steiger
 
 # The example of R's package ppcor.
 HL = [7, 15, 19, 15, 21, 22, 57, 15, 20, 18]
@@ -75,3 +75,14 @@ def test_where_steigers_test_says_nothing():
     assert np.isnan(steiger(np.nan, 0.6, 0.6, 30)).all()
     with pytest.raises(InputError, match=r"between: found 1.5, expected a correlation between -1 and 1"):
         steiger(0.5, 0.6, 1.5, 30)
+
+
+def test_the_ceiling_is_what_the_truth_itself_reaches():
+    """Two trainings a network, whose noise is as large as what they have in common."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=100_000)
+    first, second = truth + rng.normal(size=(2, 100_000))
+    agreement = np.corrcoef(first, second)[0, 1]
+    for trainings, target in [(1, first), (2, first + second)]:
+        assert attenuation_ceiling(agreement, trainings) == pytest.approx(np.corrcoef(truth, target)[0, 1], abs=0.01)
+    assert np.isnan(attenuation_ceiling(-0.1, 2))

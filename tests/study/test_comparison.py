@@ -98,7 +98,7 @@ def test_costs_are_those_of_networks_that_were_scored():
 
 def test_imported_metrics_have_the_sign_and_title_of_ours():
     assert _imported("tenas_ntk", "own").sign == -1
-    assert _imported("nwot", "published").title == "NASWOT (published)"
+    assert _imported("nwot", "published").title == "NASWOT (published as nwot)"
     assert _imported("mine", "own").sign == 1
     assert find_metric("jacov") is METRICS["jacob_cov"]
     with pytest.raises(InputError, match="metric mine@own: found scores from elsewhere, which cannot be computed here"):

@@ -48,6 +48,7 @@ def coefficients(
     resamples: int,
     rng: np.random.Generator,
     coverages: Sequence[str] = COVERAGES,
+    tried: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Correlate every metric with the performance, on its own coverage, the common one, and all networks.
 
@@ -59,6 +60,7 @@ def coefficients(
             jackknife (`kendall_jackknife`).
         rng: source of randomness.
         coverages: those of COVERAGES that are wanted.
+        tried: a column for each metric, which networks it was tried on; all where it is None.
 
     Returns:
         A row for each metric and coverage: `metric`, `coverage`, `networks` with a
@@ -79,7 +81,10 @@ def coefficients(
     groups = [(OWN, columns) for columns in _by_coverage(scores)]
     common = scores.loc[shared]
     groups.append((COMMON, common.loc[:, common.notna().all()]))
-    missing = scores.loc[:, scores.isna().any() & scores.notna().any()]
+    given = (
+        pd.DataFrame(True, scores.index, scores.columns) if tried is None else tried.loc[scores.index, scores.columns]
+    )
+    missing = scores.loc[:, scores.isna().any() & scores.notna().any() & given.all()]
     # All of one kind of coverage at once: what takes the time is the resamples.
     groups += [(LAST, missing.fillna(missing.min() - 1)), (FIRST, missing.fillna(missing.max() + 1))]
     full = scores.columns[scores.notna().all()]
@@ -92,7 +97,7 @@ def coefficients(
     table = pd.DataFrame(
         rows + [row | {"coverage": kind} for row in whole for kind in coverages if kind in (LAST, FIRST)]
     )
-    table.insert(2, "networks", len(scores))
+    table.insert(2, "networks", table["metric"].map(given.sum()))
     table.insert(3, "scored", table["metric"].map(scores.notna().sum()))
     order = {name: place for place, name in enumerate([*scores.columns, *COVERAGES])}
     return table.sort_values(["metric", "coverage"], key=lambda column: column.map(order), ignore_index=True)
@@ -180,7 +185,7 @@ def partial_coefficients(
                 partial = partial_correlation(found, one, reached, [place[f"with_{count}"] for count in fixed])
                 row |= with_interval(f"given_{name}", partial)
             for size in sizes:
-                row |= with_interval(size, found[:, one, place[size]])
+                row |= with_interval(str(size), found[:, one, place[size]])
             rows[metric] = row
     return pd.DataFrame([rows[name] for name in scores if name in rows])
 
@@ -228,16 +233,21 @@ def differences(
     # Pairs over the same networks have the same resamples, and each of their metrics is ranked once.
     groups: dict[bytes, list[tuple[str, str]]] = {}
     for pair in pairs:
-        over = scores.index.isin(shared) if set(pair) <= common else scores[list(pair)].notna().all(axis=1).to_numpy()
-        groups.setdefault(over.tobytes(), []).append(pair)
+        own = scores[list(pair)].notna().all(axis=1).to_numpy()
+        groups.setdefault((scores.index.isin(shared) if set(pair) <= common else own).tobytes(), []).append(pair)
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for mask, group in groups.items():
+    for over, group in groups.items():
         names = dict.fromkeys(name for pair in group for name in pair)
-        columns = scores.loc[np.frombuffer(mask, np.bool_), list(names)]
+        columns = scores.loc[np.frombuffer(over, np.bool_), list(names)]
         for row in _differences(group, columns, performance, classes, resamples, rng):
             pair = row["metric"], row["other"]
             rows[pair] = row | {"common": set(pair) <= common}
-    return pd.DataFrame([rows[pair] for pair in pairs if pair in rows])
+    found = [rows[pair] for pair in pairs if pair in rows]
+    return pd.DataFrame(found, columns=_DIFFERENCES)
+
+
+_DIFFERENCES = ["metric", "other", "common", "archs", "spearman", "spearman_other"]
+_DIFFERENCES += ["difference", "difference_low", "difference_high", "steiger_z", "steiger_p", "between"]
 
 
 def _differences(
@@ -285,21 +295,25 @@ def convergence(
         A row for each metric and each of the `sizes` below its coverage, and one for its whole coverage: `metric`,
         `archs`, and the mean `spearman` with the interval that 95 % of the samples fall into.
     """
-    from epsinas.evaluation.resampling import resampled_correlations
-
     scores, performance = _trained(scores, performance)
     rows = []
     for name in scores:
         own = scores[name].dropna()
         pair = np.stack([own.to_numpy(np.float64), performance.loc[own.index]])
-
-        def rho(drawn: NDArray[np.intp], pair: NDArray[np.float64] = pair) -> float:
-            return float(resampled_correlations(pair[:, drawn], drawn, 0, rng)[0, 0, 1])
-
         for size in [size for size in sizes if size < len(own)]:
-            found = [rho(rng.choice(len(own), size, replace=False)) for _ in range(draws)]
+            found = _spearman(np.stack([pair[:, rng.choice(len(own), size, replace=False)] for _ in range(draws)]))
             rows.append(
-                {"metric": name, "archs": size} | with_interval("spearman", np.array([np.nanmean(found), *found]))
+                {"metric": name, "archs": size} | with_interval("spearman", np.append(np.nanmean(found), found))
             )
-        rows.append({"metric": name, "archs": len(own), "spearman": rho(np.arange(len(own)))})
+        rows.append({"metric": name, "archs": len(own), "spearman": float(_spearman(pair))})
     return pd.DataFrame(rows)
+
+
+def _spearman(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rho of each pair of columns, (..., 2, networks); NaN where one is constant."""
+    from scipy import stats
+
+    ranks = stats.rankdata(pairs, axis=-1) - (pairs.shape[-1] + 1) / 2
+    products = ranks @ ranks.swapaxes(-1, -2)
+    with np.errstate(invalid="ignore"):
+        return products[..., 0, 1] / np.sqrt(products[..., 0, 0] * products[..., 1, 1])

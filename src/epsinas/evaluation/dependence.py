@@ -60,6 +60,30 @@ def partial_correlation(correlations: ArrayLike, first: int, second: int, given:
     return np.where(known & ~determined, found, np.nan)
 
 
+def attenuation_ceiling(agreement: ArrayLike, trainings: float) -> NDArray[np.float64]:
+    """Return the most that a metric without any noise can correlate with the mean of noisy trainings.
+
+    If two trainings correlate by r, the mean of n of them has the reliability n r / (1 + (n - 1) r) (Spearman, *British
+    Journal of Psychology* 3, 1910, and Brown, the same volume), and nothing that does not know its noise
+    correlates with it by more than the root of that (Spearman, *American Journal of Psychology* 15, 1904). Of rank
+    correlations it is an approximation, which takes all networks' noise for equal.
+
+    Args:
+        agreement: (...) float, correlation of two trainings.
+        trainings: behind each mean, 1 or more; where they differ, their mean.
+
+    Returns:
+        (...) float64; NaN where the agreement is negative.
+
+    Example:
+        >>> float(attenuation_ceiling(0.81, 1))
+        0.9
+    """
+    between = np.asarray(agreement, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(trainings * between / (1 + (trainings - 1) * between))
+
+
 def steiger(first: float, second: float, between: float, networks: int) -> tuple[float, float]:
     """Test whether two metrics correlate equally with the same performance.
 

@@ -132,7 +132,7 @@ def _table(results: Results) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_search_curves
 
-    return draw_search_curves(results.table())
+    return draw_search_curves(results.table(), next(iter(results.section(SPACE).metrics)))
 
 
 PAGE = Page(

@@ -1,0 +1,26 @@
+"""How many networks a rank correlation needs: what samples of them give."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from epsinas.evaluation.coefficients import convergence
+from epsinas.paper.compared import Compared, statistics_request, statistics_table
+from epsinas.study.page import Page
+
+_SIZES = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+_DRAWS = 200
+
+
+def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
+    shown = [*one.own, *(name for name in ("parameters", "naswot@published", "naswot") if name in one.scores)]
+    return one.identified(convergence(one.scores[shown], one.performance, _SIZES, _DRAWS, rng))
+
+
+PAGE = Page(
+    name="convergence",
+    title="Rank correlations on samples of networks",
+    request=statistics_request,
+    table=statistics_table(_rows),
+)
