@@ -21,7 +21,8 @@ def performance(values: dict, measure: str = "accuracy", **labels) -> pd.DataFra
 
 def networks(reached=(1.0, 2.0, 3.0, 4.0, 5.0), dataset: str = "mine") -> Compared:
     table = pd.DataFrame({"trained_as": range(len(reached))})
-    return Compared("s", dataset, pd.DataFrame(index=table.index), pd.Series(reached), table, pd.DataFrame(), {}, [])
+    scores = pd.DataFrame(index=table.index)
+    return Compared("s", dataset, scores, pd.Series(reached), table, scores, {}, [], np.nan)
 
 
 def test_every_pair_of_seeds():

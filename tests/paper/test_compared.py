@@ -9,7 +9,8 @@ from epsinas.evaluation.runs import Evaluated
 from epsinas.metrics.base import METRICS
 from epsinas.pages import combinations, differences, noise, partial, statistics, top
 from epsinas.paper import compared as module
-from epsinas.paper.compared import compared_datasets, statistics_request
+from epsinas.paper.compared import ceiling_of, compared_datasets, statistics_request
+from epsinas.sources import packaged
 from epsinas.study.config import read_study
 from epsinas.study.plan import Plan, Run
 from tests.performances import random_performance
@@ -116,6 +117,17 @@ def test_pages_of_one_data_set(results):
     combined = combinations.PAGE.table(results)
     assert combined.query("size == 2")["metrics"].tolist() == ["naswot+tenas_ntk"]
     assert combined["spearman"].max() == combined.query("size == 2")["spearman"].iloc[0]
+
+
+def test_the_ceiling_of_trainings_that_agree(results):
+    (one,) = compared_datasets(results)
+    assert np.isnan(one.ceiling)  # there is one training of each network
+    table = random_performance(range(30), ("test",))
+    twice = pd.concat([table.assign(seed=pd.array([seed] * 30, dtype="Int8")) for seed in (0, 1)])
+    assert ceiling_of(twice, "cifar10", "test", 200) == pytest.approx(1)
+    # The published accuracies: two trainings agree by 0.986, and there are 2.4 of each network.
+    published = ceiling_of(packaged.performance("nas-bench-201"), "cifar10", "test", 200)
+    assert published == pytest.approx(np.sqrt(2.367 * 0.986 / (1 + 1.367 * 0.986)), abs=5e-4)
 
 
 def test_who_has_the_pages():

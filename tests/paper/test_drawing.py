@@ -367,9 +367,9 @@ def comparison(metrics=("epsilon", "flops", "mine@own"), datasets=("cifar10", "m
 
 def test_forest(tmp_path):
     table = comparison(["epsilon", "parameters", "mine@own"]).iloc[::-1]
-    ceilings = {"cifar10": 0.96}
-    figure = draw_forest(table, ceilings=ceilings)
-    assert [axis.get_title().strip() for axis in figure.axes] == ["mine", "CIFAR-10"]
+    table["ceiling"] = table["dataset"].map({"cifar10": 0.96})
+    figure = draw_forest(table)
+    assert [axis.get_title() for axis in figure.axes] == ["mine", "CIFAR-10"]
     # The best one is above.
     axis = figure.axes[1]
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -379,30 +379,40 @@ def test_forest(tmp_path):
     zero, parameters, ceiling, *rows = axis.lines
     assert [line.get_xdata()[0] for line in (zero, parameters, ceiling)] == [0, 0.8, 0.96]
     points, bars = rows[::2], rows[1::2]
-    drawn = {
-        point.get_ydata()[0]: (point.get_xdata()[0], *bar.get_xdata()) for point, bar in zip(points, bars, strict=True)
-    }
+    pairs = zip(points, bars, strict=True)
+    drawn = {point.get_ydata()[0]: (point.get_xdata()[0], *bar.get_xdata()) for point, bar in pairs}
     expected = {0: (0.9, 0.85, 0.92), 1: (0.8, 0.75, 0.82), 2: (0.7, 0.65, 0.72)}
     assert {place: pytest.approx(values) for place, values in expected.items()} == drawn
     # The number of networks is at the right of its row; a metric from elsewhere has an open marker.
     texts = {text.get_text(): text.xy[1] for text in axis.texts}
-    assert texts == {"networks": -1.2, "1,000": 0, "2,000": 1, "3,000": 2}
+    assert texts == {"networks": 1, "1,000": 0, "2,000": 1, "3,000": 2}
     assert [point.get_markerfacecolor() for point in points] == ["white", metric_style("parameters").colour, BLUE]
     # No other data set has a ceiling.
     assert len(figure.axes[0].lines) == len(axis.lines) - 1
     assert legend_of(figure) == ["95 % interval", "parameters", "noise ceiling"]
-    assert legend_of(draw_forest(table, baseline="flops")) == ["95 % interval"]
-    assert written(lambda data: draw_forest(data, ceilings=ceilings), table, tmp_path)
+    assert legend_of(draw_forest(table.drop(columns="ceiling"), baseline="flops")) == ["95 % interval"]
+    assert written(draw_forest, table, tmp_path)
 
 
-def test_forests_have_a_row_for_each_label_and_a_panel_for_each_space():
+def test_forests_name_what_tells_rows_apart():
     table = comparison(["epsilon", "epsilon", "flops"], ["cifar10"])
-    with pytest.raises(InputError, match="found several rows of epsilon in one panel, expected one"):
+    with pytest.raises(InputError, match="several rows of epsilon in one panel, expected one for each metric, setting"):
         draw_forest(table)
-    table["label"] = ["single", "extended", "FLOPs"]
-    figure = draw_forest(pd.concat([table, table.assign(space="nas-bench-101")]))
-    assert [axis.get_title().strip() for axis in figure.axes] == ["NAS-Bench-201, CIFAR-10", "NAS-Bench-101, CIFAR-10"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["single", "extended", "FLOPs"]
+    table = table.assign(precision=["single", "extended", "single"], setting="")
+    labels = draw_forest(table).axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["epsilon, single", "epsilon, extended", "FLOPs"]
+
+
+def test_spaces_are_below_one_another_in_forests_each_with_its_own_metrics():
+    table = comparison(datasets=["cifar10", "cifar100", "ImageNet16-120"])
+    other = comparison(["synflow"], ["cifar10", "mine"]).assign(space="nas-bench-101")
+    figure = draw_forest(pd.concat([table, other]))
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    names = [f"NAS-Bench-201,\n{name}" for name in ("CIFAR-10", "CIFAR-100", "ImageNet16-120")]
+    assert [axis.get_title() for axis in shown] == [*names, "NAS-Bench-101,\nCIFAR-10", "NAS-Bench-101,\nmine"]
+    assert [label.get_text() for label in shown[3].get_yticklabels()] == ["SynFlow"]
+    assert overlaps(figure) == []
+    assert outside(figure) == []
 
 
 def test_a_metric_without_a_coefficient_has_its_row():
@@ -417,7 +427,7 @@ def test_a_metric_without_a_coefficient_has_its_row():
 @pytest.mark.parametrize("metrics", [["epsilon"], list(METRICS.names)])
 @pytest.mark.parametrize("datasets", [["cifar10"], ["cifar10", "cifar100", "ImageNet16-120"]])
 def test_forests_have_text_that_does_not_overlap(metrics, datasets):
-    figure = draw_forest(comparison(metrics, datasets), ceilings={"cifar10": 0.96})
+    figure = draw_forest(comparison(metrics, datasets).assign(ceiling=0.96))
     assert overlaps(figure) == []
     assert outside(figure) + small(figure) == []
 

@@ -1,13 +1,17 @@
 """Rank correlations of all metrics with their intervals: on which networks, and why others have no score."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.coefficients import COVERAGES, OWN, coefficients
-from epsinas.paper.compared import STATISTICS, Compared, statistics_request, statistics_table
+from epsinas.paper.compared import STATISTICS, Compared, first_space, statistics_request, statistics_table
 from epsinas.study.page import Page
+from epsinas.study.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
@@ -20,8 +24,15 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
         table = coefficients(scores, one.performance, one.classes, resamples, rng, coverages, tried)
         table.insert(1, "population", population)
         table["why"] = [one.why_missing(name, networks) for name in table["metric"]]
-        parts.append(one.identified(table))
+        parts.append(one.identified(table.assign(ceiling=one.ceiling)))
     return pd.concat(parts)
+
+
+def _figure(results: Results) -> "Figure":
+    from epsinas.paper.drawing import draw_forest
+
+    table = results.table().query("population == 'all' and coverage == @OWN")
+    return draw_forest(first_space(table), count="archs")
 
 
 PAGE = Page(
@@ -29,5 +40,6 @@ PAGE = Page(
     title="Rank correlations with intervals, on every coverage",
     request=statistics_request,
     table=statistics_table(_rows),
+    figure=_figure,
     options={"statistics": STATISTICS},
 )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from epsinas.evaluation.dependence import attenuation_ceiling
+from epsinas.evaluation.performance import measure_of
 from epsinas.paper.cells import printed_name
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
@@ -51,6 +53,7 @@ class Compared:
         reasons: by column of `scores`, by network, why there is no score; NaN for a network that was not tried.
         facts: by column of `scores`, `metric`, `setting`, `precision`, `origin` and `stand_in`.
         own: the columns of the study's own metrics in their first precision.
+        ceiling: the most that a metric can correlate with the performance (`ceiling_of`), NaN where it is not known.
     """
 
     space: str
@@ -61,6 +64,7 @@ class Compared:
     reasons: pd.DataFrame
     facts: dict[str, dict[str, Any]]
     own: list[str]
+    ceiling: float
 
     @property
     def classes(self) -> pd.Series:
@@ -164,7 +168,28 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
         table = pd.DataFrame({name: columns[name] for name in fullest}, networks.index)
         own_metrics = [name for name in section.metrics if name in fullest]
         why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
-        yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics)
+        ceiling = ceiling_of(results.performance(space), dataset, **section["performance"])
+        yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics, ceiling)
+
+
+def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int) -> float:
+    """Return the noise ceiling of a data set's performances, from its trainings with several seeds.
+
+    The mean of Spearman's rho over pairs of seeds, as `attenuation_ceiling` takes it; NaN with fewer than two seeds.
+    """
+    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs").dropna(subset="seed")
+    measure = measure_of(rows)
+    if measure is None or rows["seed"].nunique() < 2:
+        return np.nan
+    by_seed = rows.pivot(index="index", columns="seed", values=measure)
+    agreement = by_seed.corr(method="spearman").to_numpy()[np.triu_indices(by_seed.shape[1], 1)].mean()
+    trainings = by_seed.notna().sum(axis=1)
+    return float(attenuation_ceiling(agreement, float(trainings[trainings > 0].mean())))
+
+
+def first_space(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table's first search space: a figure of all of them is longer than a page."""
+    return table[table["space"] == table["space"].iloc[0]]
 
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:

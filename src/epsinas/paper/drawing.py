@@ -443,73 +443,102 @@ def draw_weight_pairs(table: pd.DataFrame) -> Figure:
 
 @matplotlib.rc_context(_STYLE)
 def draw_forest(
-    table: pd.DataFrame,
-    measure: str = "spearman",
-    ceilings: Mapping[str, float] = MappingProxyType({}),
-    baseline: str = "parameters",
+    table: pd.DataFrame, measure: str = "spearman", count: str = "scored", baseline: str = "parameters"
 ) -> Figure:
-    """Draw a coefficient of every metric with its interval, a row for each metric and a panel for each data set.
+    """Draw a coefficient of every metric with its interval: a row for each metric, a panel for each data set.
 
     Args:
-        table: columns `dataset`, `metric`, `scored` (networks with a score), the measure and its 95 % interval,
-            `{measure}_low` and `{measure}_high`; `space` where there are several; `label` to call a row otherwise than
-            by its metric, as for one metric in two precisions. One row for each label and panel.
+        table: columns `dataset`, `metric`, the measure and its 95 % interval, `{measure}_low` and `{measure}_high`, and
+            `count`; `space` where there are several. Where a metric has several rows in a panel, they differ in
+            `setting` or `precision`, which are then named. In `ceiling`, if there is such a column, the most that a
+            metric can reach on the data set: how well the benchmark's own trainings agree.
         measure: `spearman` or `kendall`, or another column.
-        ceilings: by data set, the most that a metric can reach: the coefficient of the benchmark's own trainings with
-            one another.
+        count: the column with the number of networks that a coefficient is over.
         baseline: the name of a metric whose coefficient is a broken line over all rows; none where the table has no
             such metric.
 
     Returns:
-        Rows in the order of the coefficient, its mean over the panels, the highest above. A point is a coefficient, a
-        bar its interval, the number on the right how many networks have a score. The dotted line is the ceiling.
+        Panels of one search space side by side, of several below one another. Rows are in the order of the coefficient,
+        its mean over the panels, the highest above. A point is a coefficient, a bar its interval, the number on the
+        right that of networks. The dotted line is the ceiling.
 
     Raises:
-        InputError: several rows of one label in one panel.
+        InputError: several rows of one metric in one panel do not differ.
 
     Example:
         >>> columns = {"spearman": [0.8, 0.7], "spearman_low": [0.79, 0.69], "spearman_high": [0.81, 0.71]}
         >>> rows = {"dataset": "cifar10", "metric": ["epsilon", "flops"], "scored": [9226, 15625]}
-        >>> figure = draw_forest(pd.DataFrame(rows | columns), ceilings={"cifar10": 0.96}, baseline="flops")
+        >>> figure = draw_forest(pd.DataFrame(rows | columns), baseline="flops")
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['epsilon', 'FLOPs']
     """
-    table = table.assign(title=_panel_titles(table))
-    if "label" not in table:
-        table["label"] = [metric_style(name).label for name in table["metric"]]
+    table = table.assign(title=_panel_titles(table), label=_row_labels(table))
     twice = table[table.duplicated(["title", "label"])]
     if len(twice):
-        raise InputError(f"table: found several rows of {twice['label'].iloc[0]} in one panel, expected one")
-    order = table.groupby("label", sort=False)[measure].mean().sort_values(ascending=False).index
-    panels = list(table.groupby("title", sort=False))
+        found = f"found several rows of {twice['label'].iloc[0]} in one panel"
+        raise InputError(f"table: {found}, expected one for each metric, setting and precision")
     handles: list[Artist] = [Line2D([], [], color="0.3", marker="o", label="95 % interval")]
     if (table["metric"] == baseline).any():
         handles.append(Line2D([], [], label=metric_style(baseline).label, **_BASELINE))
-    if ceilings:
+    if "ceiling" in table:
         handles.append(Line2D([], [], label="noise ceiling", **_CEILING))
-    figure = _figure(len(panels), 1.0)
-    figure.set_figheight(1.0 + 0.155 * len(order) + 0.17 * _legend(figure, handles))
-    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    for axis, (title, own) in zip(axes, panels, strict=True):
-        axis.grid(axis="y", color="0.92", linewidth=0.4)
-        axis.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
-        for value in own.loc[own["metric"] == baseline, measure]:
-            axis.axvline(value, zorder=0.5, **_BASELINE)
-        if own["dataset"].iloc[0] in ceilings:
-            axis.axvline(ceilings[own["dataset"].iloc[0]], zorder=0.5, **_CEILING)
-        for row in own.to_dict("records"):
-            place, style = order.get_loc(row["label"]), metric_style(row["metric"])
-            face = style.colour if style.filled else "white"
-            point = {"color": style.colour, "markerfacecolor": face, "markersize": 3, "markeredgewidth": 0.7}
-            axis.plot(row[measure], place, style.marker, **point)
-            axis.plot([row[f"{measure}_low"], row[f"{measure}_high"]], [place, place], color=style.colour, zorder=1.5)
-            axis.annotate(f"{row['scored']:,}", (1, place), **_BESIDE)
-        axis.annotate("networks", (1, -1.2), **_BESIDE)
-        axis.set(title=f"{title}\n", xlabel=_MEASURES.get(measure, measure), ylim=(len(order) - 0.4, -0.6))
-        axis.set_yticks(range(len(order)), order)
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
+    spaces = [own for _, own in table.groupby("space", sort=False)] if "space" in table else [table]
+    columns, lengths = max(own["title"].nunique() for own in spaces), [own["label"].nunique() for own in spaces]
+    figure = _figure(columns, 0.15 * sum(lengths) + 0.8 * len(spaces) + 0.4)
+    _legend(figure, handles)
+    ratios = [length + 1 for length in lengths]
+    axes = figure.subplots(len(spaces), columns, squeeze=False, sharex=True, sharey="row", height_ratios=ratios)
+    for row, own in zip(axes, spaces, strict=True):
+        order = own.groupby("label", sort=False)[measure].mean().sort_values(ascending=False).index.tolist()
+        panels = list(own.groupby("title", sort=False))
+        for axis in row[len(panels) :]:
+            axis.set_visible(False)
+        for axis, (title, panel) in zip(row, panels, strict=False):
+            _forest_panel(axis, panel, order, measure, count, baseline)
+            axis.set(
+                title=str(title).replace(", ", ",\n"),
+                xlabel=_MEASURES.get(measure, measure),
+                ylim=(len(order) - 0.4, -0.6),
+            )
+            axis.set_yticks(range(len(order)), order)
+            axis.locator_params(axis="x", nbins=5)
+            axis.tick_params(labelbottom=True)
     return figure
+
+
+def _forest_panel(axis: Axes, panel: pd.DataFrame, order: list[str], measure: str, count: str, baseline: str) -> None:
+    """Draw the points, intervals and numbers of one panel, and the lines that they are compared with."""
+    axis.grid(axis="y", color="0.92", linewidth=0.4)
+    axis.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
+    for value in panel.loc[panel["metric"] == baseline, measure]:
+        axis.axvline(value, zorder=0.5, **_BASELINE)
+    for value in panel["ceiling"].dropna().unique() if "ceiling" in panel else ():
+        axis.axvline(value, zorder=0.5, **_CEILING)
+    for row in panel.to_dict("records"):
+        place, style = order.index(row["label"]), metric_style(row["metric"])
+        face = style.colour if style.filled else "white"
+        point: dict[str, Any] = {
+            "color": style.colour,
+            "markerfacecolor": face,
+            "markersize": 3,
+            "markeredgewidth": 0.7,
+        }
+        axis.plot(row[measure], place, style.marker, **point)
+        axis.plot([row[f"{measure}_low"], row[f"{measure}_high"]], [place, place], color=style.colour, zorder=1.5)
+        axis.annotate(f"{row[count]:,}", (1, place), **_BESIDE)
+    axis.annotate("networks", (1, 1), **_BESIDE | {"xycoords": "axes fraction", "xytext": (34, 7)})
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+
+
+def _row_labels(table: pd.DataFrame) -> list[str]:
+    """Return how each row's metric is called, with its setting and precision where the table has several of them."""
+    labels = pd.Series([metric_style(name).label for name in table["metric"]], index=table.index)
+    for column in ("setting", "precision"):
+        if column in table:
+            several = table.groupby("metric")[column].transform("nunique") > 1
+            labels = labels.where(~several, labels + ", " + table[column].fillna("").astype(str))
+    return labels.tolist()
 
 
 _BASELINE: dict[str, Any] = {"color": "0.4", "linestyle": (0, (4, 2)), "linewidth": 0.8}
@@ -550,7 +579,7 @@ def draw_curves(
         labels: by the name of a column, what its axis says, with the unit.
 
     Returns:
-        A panel for each data set, on one scale. A line is `y`, its band the interval.
+        A panel for each data set, three in a row, on one scale. A line is `y`, its band the interval.
 
     Example:
         >>> columns = {"networks": [100, 1000], "spearman": [0.7, 0.8], "metric": "epsilon", "dataset": "cifar10"}
@@ -561,16 +590,21 @@ def draw_curves(
     panels = list(table.groupby(_panel_titles(table), sort=False))
     names = list(table[by].unique())
     looks = [_line(metric_style(str(name))) if by == "metric" else _plain_line(names, name) for name in names]
-    figure = _figure(len(panels), 2.4)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axis, (title, own) in zip(axes, panels, strict=True):
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = _figure(columns, 1.9 * rows + 0.4)
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    for axis, (title, own) in zip(axes, panels, strict=False):
         for name, look in zip(names, looks, strict=True):
             curve = own[own[by] == name].sort_values(x)
             axis.plot(x, y, data=curve, **look)
             if f"{y}_low" in curve:
                 axis.fill_between(x, f"{y}_low", f"{y}_high", data=curve, color=look["color"], **_BAND)
         axis.set(title=title, xlabel=labels[x], ylabel=labels[y], xscale="log")
-        axis.label_outer()
+        axis.label_outer(remove_inner_ticks=False)
+        axis.tick_params(labelbottom=True)
     _legend(figure, axes[0].get_legend_handles_labels()[0])
     return figure
 
