@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from epsinas.bench.given import ABSENT, INFINITE, UNDEFINED, Given, read_scores_by_network
+from epsinas.bench.given import ABSENT, INFINITE, UNDEFINED, read_scores_by_network
 from epsinas.bench.rivals import Rival, counts_of, rivals
 from epsinas.datasets.base import title as title_of
 from epsinas.errors import InputError
@@ -160,37 +161,24 @@ def rank(
     if resamples < 0:
         raise InputError(f"resamples: found {resamples}, expected 0 or more")
     target = _target(benchmark, dataset, split, epochs)
-    # The half of the training images that `cifar10-valid` leaves out changes no inputs.
-    inputs = target["dataset"].removesuffix("-valid")
     known = packaged.networks(benchmark)
     given = read_scores_by_network(scores, space(benchmark), known)
     reached = performance_of(packaged.performance(benchmark), **target).reindex(given.scores.index)
     measure = str(reached.name)
-    performance = reached if measure == "accuracy" else -reached
-    own = given.scores if higher_is_better else -given.scores
-    _check(own, performance)
-    facts = known.set_index("index")
-    classes = facts["trained_as"]
-    table = pd.DataFrame({YOURS: own})
-
-    def rng() -> np.random.Generator:
-        """The same resamples for every table."""
-        return np.random.default_rng(seed)
-
-    counts = counts_of(known, inputs)
-    fixed = {name: held for name, held in GIVEN.items() if set(held) <= set(counts)}
-    if "convolutions" in fixed:
-        fixed.pop("layers")
-    sized = partial_coefficients(table, performance, classes, counts, fixed, resamples, rng()).iloc[0]
-    compared = rivals(benchmark, inputs, known)
-    everyone = table.assign(**{rival.name: rival.scores for rival in compared})
-    shared = shared_networks(everyone, performance)
-    whole = coefficients(table, performance, classes, resamples, rng(), (OWN, LAST, FIRST))
-    if everyone.loc[shared, YOURS].notna().all():
-        common = coefficients(table.loc[shared], performance, classes, resamples, rng(), (OWN,))
-        whole = pd.concat([whole, common.assign(coverage=COMMON)], ignore_index=True)
-    others = differences(everyone, performance, classes, [YOURS], resamples, rng())
-    others, place = _placed(others, {rival.name: rival for rival in compared})
+    ranked = _Ranked(
+        given.scores if higher_is_better else -given.scores,
+        reached if measure == "accuracy" else -reached,
+        known.set_index("index"),
+        resamples,
+        seed,
+    )
+    ranked.check()
+    # The half of the training images that `cifar10-valid` leaves out changes no inputs.
+    inputs = target["dataset"].removesuffix("-valid")
+    compared = {rival.name: rival for rival in rivals(benchmark, inputs, known)}
+    everyone = pd.DataFrame({YOURS: ranked.scores} | {name: rival.scores for name, rival in compared.items()})
+    partial, counts = ranked.beside(counts_of(known, inputs))
+    others, place = _placed(ranked.compared(everyone), compared)
     return Standing(
         benchmark=benchmark,
         **target,
@@ -200,15 +188,112 @@ def rank(
         seed=seed,
         scores=given.scores,
         elsewhere=given.elsewhere,
-        coverage=_coverage(given, table, performance, facts, resamples, rng),
-        coefficients=whole,
-        measures=_six(own, performance),
-        partial=_long(sized, "given", fixed),
-        counts=_long(sized, "with", counts.columns).rename(columns={"with": "count"}),
-        top=_top(own, performance),
+        coverage=ranked.by_population(given.reasons),
+        coefficients=ranked.coefficients(everyone),
+        measures=ranked.six(),
+        partial=partial,
+        counts=counts,
+        top=ranked.top(),
         others=others,
         place=place,
     )
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Scores and performances by network, both higher for the better ones; what is known of the networks; resamples."""
+
+    scores: pd.Series
+    performance: pd.Series
+    facts: pd.DataFrame
+    resamples: int
+    seed: int
+
+    def check(self) -> None:
+        """Check that there is something to rank."""
+        known = self.scores[self.scores.notna() & self.performance.notna()]
+        if len(known) < FEWEST:
+            given = f"{self.scores.notna().sum()} networks with a score, {len(known)} of them trained"
+            raise InputError(f"scores: found {given}, expected at least {FEWEST}")
+        if known.nunique() == 1:
+            raise InputError(f"scores: found {known.iloc[0]:g} for all {len(known)} networks, expected different ones")
+
+    def _with(self, scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+        return scores, self.performance, self.facts["trained_as"]
+
+    def _resampling(self) -> tuple[int, np.random.Generator]:
+        """The same resamples for every table."""
+        return self.resamples, np.random.default_rng(self.seed)
+
+    def _correlated(self, members: Any, coverages: Sequence[str] = (OWN,)) -> pd.DataFrame:
+        table = pd.DataFrame({YOURS: self.scores})[members]
+        return coefficients(*self._with(table), *self._resampling(), coverages)
+
+    def coefficients(self, everyone: pd.DataFrame) -> pd.DataFrame:
+        """Return `Standing.coefficients`."""
+        found = self._correlated(slice(None), (OWN, LAST, FIRST))
+        shared = shared_networks(everyone, self.performance)
+        if len(shared) and self.scores[shared].notna().all():
+            common = self._correlated(self.scores.index.isin(shared)).assign(coverage=COMMON)
+            found = pd.concat([found, common], ignore_index=True)
+        return found.drop(columns="metric")
+
+    def by_population(self, reasons: pd.Series) -> pd.DataFrame:
+        """Return `Standing.coverage`."""
+        trained = self.performance.notna()
+        sets = {"all": trained} | {
+            name: trained & column for name, column in self.facts.items() if column.dtype == bool
+        }
+        sets["distinct"] = trained & (self.facts["trained_as"] == self.facts.index)
+        rows = []
+        for population, members in sets.items():
+            if population != "all" and members.sum() == trained.sum():
+                continue
+            counted = reasons[members].value_counts()
+            row = {"population": population, "networks": int(members.sum()), "scored": int(counted.get("", 0))}
+            row |= {reason: int(counted.get(reason, 0)) for reason in (ABSENT, UNDEFINED, INFINITE)}
+            found = self._correlated(members).iloc[0] if row["scored"] else pd.Series(dtype=np.float64)
+            rows.append(row | found.reindex(_COEFFICIENTS).to_dict())
+        return pd.DataFrame(rows)
+
+    def beside(self, counts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return `Standing.partial` and `Standing.counts`."""
+        given = {name: held for name, held in GIVEN.items() if set(held) <= set(counts)}
+        if "convolutions" in given:
+            given.pop("layers")
+        table = pd.DataFrame({YOURS: self.scores})
+        row = partial_coefficients(*self._with(table), counts, given, *self._resampling()).iloc[0]
+
+        def long(column: str, prefix: str, names: Iterable[str]) -> pd.DataFrame:
+            ends = {name: [row[f"{prefix}_{name}{end}"] for end in ("", "_low", "_high")] for name in names}
+            table = pd.DataFrame.from_dict(ends, orient="index", columns=["spearman", "spearman_low", "spearman_high"])
+            return table.rename_axis(column).reset_index()
+
+        return long("given", "given", given), long("count", "with", map(str, counts))
+
+    def six(self) -> pd.DataFrame:
+        """Return `Standing.measures`."""
+        found = evaluate(self.scores, self.performance)
+        return pd.DataFrame({"measure": SIX, "value": [getattr(found, name) for name in SIX]})
+
+    def top(self) -> pd.DataFrame:
+        """Return `Standing.top`; of equal scores the measures are those of an order by chance."""
+        reached = self.performance.dropna()
+        scores = self.scores[reached.index]
+        known = scores.dropna()
+        columns = {
+            "own": top_measures(known, reached[known.index]),
+            "all": top_measures(scores.fillna(known.min() - 1), reached),
+            "random": top_measures(np.zeros(len(reached)), reached) | {"weighted_kendall": 0.0},
+        }
+        return pd.DataFrame(columns).rename_axis("measure").reset_index()
+
+    def compared(self, everyone: pd.DataFrame) -> pd.DataFrame:
+        """Return the differences to all others."""
+        return differences(*self._with(everyone), [YOURS], *self._resampling()).drop(columns="metric")
+
+
+_COEFFICIENTS = [f"{name}{end}" for name in ("spearman", "kendall") for end in ("", "_low", "_high")]
 
 
 def _target(benchmark: str, dataset: str | None, split: str | None, epochs: int | None) -> dict[str, Any]:
@@ -234,76 +319,20 @@ def _target(benchmark: str, dataset: str | None, split: str | None, epochs: int 
     return target
 
 
-def _check(own: pd.Series, performance: pd.Series) -> None:
-    """Check that there is something to rank."""
-    ranked = own[own.notna() & performance.notna()]
-    if len(ranked) < FEWEST:
-        given = f"{own.notna().sum()} networks with a score, {len(ranked)} of them trained"
-        raise InputError(f"scores: found {given}, expected at least {FEWEST}")
-    if ranked.nunique() == 1:
-        raise InputError(f"scores: found {ranked.iloc[0]:g} for all {len(ranked)} networks, expected different ones")
-
-
-def _coverage(
-    given: Given, table: pd.DataFrame, performance: pd.Series, facts: pd.DataFrame, resamples: int, rng: Any
-) -> pd.DataFrame:
-    """Return `Standing.coverage`."""
-    trained = performance.notna()
-    sets = {"all": trained} | {name: trained & facts[name] for name in facts if facts[name].dtype == bool}
-    sets["distinct"] = trained & (facts["trained_as"] == facts.index)
-    rows = []
-    for population, members in sets.items():
-        if population != "all" and members.sum() == trained.sum():
-            continue
-        reasons = given.reasons[members].value_counts()
-        row = {"population": population, "networks": int(members.sum()), "scored": int(reasons.get("", 0))}
-        row |= {reason: int(reasons.get(reason, 0)) for reason in (ABSENT, UNDEFINED, INFINITE)}
-        found = coefficients(table[members], performance, facts["trained_as"], resamples, rng(), (OWN,))
-        rows.append(
-            row | {name: found[name].iloc[0] for name in map(str, found) if name.startswith(("spearman", "kendall"))}
-        )
-    return pd.DataFrame(rows)
-
-
-def _six(own: pd.Series, performance: pd.Series) -> pd.DataFrame:
-    found = evaluate(own, performance)
-    return pd.DataFrame({"measure": SIX, "value": [getattr(found, name) for name in SIX]})
-
-
-def _long(row: pd.Series, prefix: str, names: Any) -> pd.DataFrame:
-    """Turn columns `{prefix}_{name}` with their intervals into rows."""
-    return pd.DataFrame(
-        [
-            {prefix: name} | {f"spearman{end}": row[f"{prefix}_{name}{end}"] for end in ("", "_low", "_high")}
-            for name in names
-        ]
-    )
-
-
-def _top(own: pd.Series, performance: pd.Series) -> pd.DataFrame:
-    """Return `Standing.top`: of equal scores the measures are those of an order by chance."""
-    reached = performance.dropna()
-    ranked = own[reached.index].fillna(own.min() - 1)
-    scored = own[reached.index].dropna()
-    columns = {
-        "own": top_measures(scored, reached[scored.index]),
-        "all": top_measures(ranked, reached),
-        "random": top_measures(np.zeros(len(reached)), reached) | {"weighted_kendall": 0.0},
-    }
-    return pd.DataFrame(columns).rename_axis("measure").reset_index()
-
-
-def _placed(others: pd.DataFrame, by_name: dict[str, Rival]) -> tuple[pd.DataFrame, int | None]:
+def _placed(others: pd.DataFrame, by_name: Mapping[str, Rival]) -> tuple[pd.DataFrame, int | None]:
     """Return `Standing.others`, the common networks' metrics first and by place, and the place of the one ranked."""
-    table = others.drop(columns="metric").rename(columns={"other": "metric"})
-    table.insert(1, "title", [by_name[name].title for name in table["metric"]])
-    table.insert(2, "source", [by_name[name].source for name in table["metric"]])
-    table.insert(3, "scored", [int(by_name[name].scores.count()) for name in table["metric"]])
-    common = table["common"]
-    better = table["spearman_other"] > table["spearman"]
-    place = 1 + int((common & better).sum()) if common.any() else None
-    ranks = table["spearman_other"][common].rank(ascending=False, method="min").astype(int)
+    known = [by_name[name] for name in others["other"]]
+    table = pd.DataFrame(
+        {
+            "metric": others["other"],
+            "title": [rival.title for rival in known],
+            "source": [rival.source for rival in known],
+            "scored": [int(rival.scores.count()) for rival in known],
+        }
+    ).join(others.drop(columns="other"))
+    common, better = table["common"].astype(bool), table["spearman_other"] > table["spearman"]
+    places = table["spearman_other"].where(common).rank(ascending=False, method="min")
     # Those that are not better stand behind the one that is ranked.
-    table.insert(5, "place", (ranks + ~better[common]).reindex(table.index).astype("Int64"))
+    table.insert(4, "place", (places + ~better).astype("Int64"))
     table = table.sort_values(["common", "spearman_other"], ascending=False, ignore_index=True)
-    return table, place
+    return table, 1 + int((common & better).sum()) if common.any() else None
