@@ -396,11 +396,13 @@ def test_forest(tmp_path):
 
 def test_forests_name_what_tells_rows_apart():
     table = comparison(["epsilon", "epsilon", "flops"], ["cifar10"])
-    with pytest.raises(InputError, match="several rows of epsilon in one panel, expected one for each metric, setting"):
+    with pytest.raises(InputError, match="found several rows of epsilon on CIFAR-10, expected one, or others"):
         draw_forest(table)
     table = table.assign(precision=["single", "extended", "single"], setting="")
     labels = draw_forest(table).axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["epsilon, single", "epsilon, extended", "FLOPs"]
+    labels = draw_forest(table.assign(label=["a", "b", "c"])).axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["a", "b", "c"]
 
 
 def test_spaces_are_below_one_another_in_forests_each_with_its_own_metrics():

@@ -10,6 +10,7 @@ import pandas as pd
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import measure_of
 from epsinas.paper.cells import printed_name
+from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
@@ -188,8 +189,19 @@ def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int)
 
 
 def first_space(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table's first search space: a figure of all of them is longer than a page."""
-    return table[table["space"] == table["space"].iloc[0]]
+    """Return the rows of a table's first search space, with `label`: a metric's name, from whatever source."""
+    own = table[table["space"] == table["space"].iloc[0]]
+    first = own["precision"].iloc[0]
+    parts = (
+        [metric_style(printed_name(name)).label for name in own["metric"]],
+        own["setting"].fillna("").astype(str),
+        own["precision"],
+    )
+    labels = [
+        " ".join(filter(None, [label, setting, precision if precision != first else ""]))
+        for label, setting, precision in zip(*parts, strict=True)
+    ]
+    return own.assign(label=labels)
 
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:

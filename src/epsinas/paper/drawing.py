@@ -449,9 +449,10 @@ def draw_forest(
 
     Args:
         table: columns `dataset`, `metric`, the measure and its 95 % interval, `{measure}_low` and `{measure}_high`, and
-            `count`; `space` where there are several. Where a metric has several rows in a panel, they differ in
-            `setting` or `precision`, which are then named. In `ceiling`, if there is such a column, the most that a
-            metric can reach on the data set: how well the benchmark's own trainings agree.
+            `count`; `space` where there are several. Rows are called by their `label`, or where there is no such
+            column by their metric, with the `setting` and `precision` if the metric has several. In `ceiling`, if there
+            is such a column, is the most that a metric can reach on the data set: how well the benchmark's own
+            trainings agree.
         measure: `spearman` or `kendall`, or another column.
         count: the column with the number of networks that a coefficient is over.
         baseline: the name of a metric whose coefficient is a broken line over all rows; none where the table has no
@@ -463,7 +464,7 @@ def draw_forest(
         right that of networks. The dotted line is the ceiling.
 
     Raises:
-        InputError: several rows of one metric in one panel do not differ.
+        InputError: several rows in one panel have the same name.
 
     Example:
         >>> columns = {"spearman": [0.8, 0.7], "spearman_low": [0.79, 0.69], "spearman_high": [0.81, 0.71]}
@@ -472,11 +473,12 @@ def draw_forest(
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['epsilon', 'FLOPs']
     """
-    table = table.assign(title=_panel_titles(table), label=_row_labels(table))
+    labels = table["label"] if "label" in table else _row_labels(table)
+    table = table.assign(title=_panel_titles(table), label=labels)
     twice = table[table.duplicated(["title", "label"])]
     if len(twice):
-        found = f"found several rows of {twice['label'].iloc[0]} in one panel"
-        raise InputError(f"table: {found}, expected one for each metric, setting and precision")
+        found = f"found several rows of {twice['label'].iloc[0]} on {twice['title'].iloc[0]}"
+        raise InputError(f"table: {found}, expected one, or others in label, setting or precision")
     handles: list[Artist] = [Line2D([], [], color="0.3", marker="o", label="95 % interval")]
     if (table["metric"] == baseline).any():
         handles.append(Line2D([], [], label=metric_style(baseline).label, **_BASELINE))
@@ -601,7 +603,8 @@ def draw_curves(
             curve = own[own[by] == name].sort_values(x)
             axis.plot(x, y, data=curve, **look)
             if f"{y}_low" in curve:
-                axis.fill_between(x, f"{y}_low", f"{y}_high", data=curve, color=look["color"], **_BAND)
+                # Lighter than elsewhere: there may be many on one another.
+                axis.fill_between(x, f"{y}_low", f"{y}_high", data=curve, color=look["color"], **_BAND | {"alpha": 0.1})
         axis.set(title=title, xlabel=labels[x], ylabel=labels[y], xscale="log")
         axis.label_outer(remove_inner_ticks=False)
         axis.tick_params(labelbottom=True)

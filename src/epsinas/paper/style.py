@@ -12,9 +12,9 @@ BLUE, VERMILLION, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#E69F00", 
 """Six of the eight colours of Okabe and Ito, Color Universal Design (2008), which the colour-blind tell apart; black is
 for what has no metric, and yellow is too light for lines."""
 
-_MUTED = ("#882255", "#999933", "#332288", "#CC6677", "#117733", "#DDCC77", "#44AA99", "#AA4499", "#88CCEE")
+_MUTED = ("#999933", "#882255", "#332288", "#CC6677", "#117733", "#DDCC77", "#44AA99", "#AA4499", "#88CCEE")
 """The nine colours of the scheme `muted` of Paul Tol, Colour Schemes (SRON technical note EPS/TN/09-002, issue 3.2,
-2021)."""
+2021); olive, which the colour-blind take for an orange, first, so that its line is whole."""
 
 _GREYS = ("#333333", "#777777", "#AAAAAA")
 
