@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from epsinas import rank
-from epsinas.bench.page import as_page
 from epsinas.cli import main
+from epsinas.report.standing import render_standing
 from epsinas.sources.packaged import networks
 
 
@@ -49,7 +49,7 @@ def test_every_option_is_passed_on(capsys, scores, tmp_path):
     assert found.out.startswith("NAS-Bench-201, CIFAR-100, validation accuracy (%) after 12 epochs\n")
     assert found.out == f"{expected}\n"
     assert found.err == f"epsinas: {page}\n"
-    assert page.read_text(encoding="utf-8") == as_page(expected, "depth.csv")
+    assert page.read_text(encoding="utf-8") == render_standing(expected, "depth.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,3 @@
-from html import escape
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +5,7 @@ from scipy import stats
 
 import epsinas
 from epsinas import InputError, evaluate, rank
-from epsinas.bench.page import as_page, forest
-from epsinas.bench.text import as_text, footnote, headline, tables
+from epsinas.bench.text import as_text, footnote, in_sentences, tables
 from epsinas.evaluation.performance import performance_of
 from epsinas.sources import packaged
 
@@ -179,7 +176,7 @@ def test_nas_bench_101_has_one_population():
     # 400 of 15,000 networks are too few for a say in what the others are compared on.
     assert found.place is None
     assert not found.others["common"].any()
-    assert "too few networks for a place" in headline(found)[1]
+    assert "too few networks for a place" in in_sentences(found)[1]
     assert [table.title for table in tables(found)][-1].startswith("Other metrics, each")
 
 
@@ -254,32 +251,7 @@ def test_it_prints_everything(standing):
 def test_scores_of_networks_elsewhere_are_counted():
     found = rank({**dict.fromkeys(range(9), 0.0), 9: 1.0, "f" * 32: 2.0}, "nas-bench-101", resamples=5)
     assert found.elsewhere == 1
-    assert headline(found)[-1] == "1 scores are of networks that the package has no accuracy of"
-
-
-def test_a_page_of_its_own(standing):
-    page = as_page(standing, "my <scores>.csv")
-    assert page.startswith("<!DOCTYPE html>")
-    assert "<h1>my &lt;scores&gt;.csv on NAS-Bench-201, CIFAR-10, test accuracy (%) after 200 epochs</h1>" in page
-    for word in ("http://", "https://", "<script", ">nan<"):
-        assert word not in page
-    for table in tables(standing):
-        assert f"<h2>{escape(table.title)}</h2>" in page
-    assert page.count("<circle") == len(standing.others)
-
-
-def test_differences_are_drawn_to_scale(standing):
-    """Two differences and their intervals: -0.1 to 0.3 around 0.1, and one that is not known."""
-    row = {"title": "A & B", "common": True, "difference": 0.1, "difference_low": -0.1, "difference_high": 0.3}
-    missing = row | {"title": "C", "difference_low": np.nan, "difference_high": np.nan, "common": False}
-    drawn = forest(pd.DataFrame([row, missing, row | {"difference": np.nan, "difference_low": np.nan}]))
-    assert "A &amp; B" in drawn
-    assert drawn.count("<circle") == 2
-    assert drawn.count('fill="white"') == 1
-    ticks = [text.partition("<")[0] for text in drawn.split('text-anchor="middle" fill="#59636e">')[1:]]
-    assert ticks == ["-0.1", "+0", "+0.1", "+0.2", "+0.3"]
-    ends = drawn.partition('stroke-width="2"/>')[0].rpartition('x1="')[2]
-    assert ends.startswith('230.0" x2="744.0"')
+    assert in_sentences(found)[-1] == "1 scores are of networks that the package has no accuracy of"
 
 
 def test_it_is_offered_by_the_package():

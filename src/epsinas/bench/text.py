@@ -54,7 +54,7 @@ TEXTS = ("", "metric", "scores")
 """Columns of texts, all others being of numbers."""
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A table in print: what it is, its columns, its rows, and what to know of it."""
 
     title: str
@@ -63,7 +63,7 @@ class Table(NamedTuple):
     note: str = ""
 
 
-def headline(standing: Standing) -> list[str]:
+def in_sentences(standing: Standing) -> list[str]:
     """Say in a few sentences what the metric is worth, and where it stands."""
     own = standing.coefficients.query("coverage == @OWN").iloc[0]
     lines = [
@@ -83,11 +83,11 @@ def headline(standing: Standing) -> list[str]:
     return lines
 
 
-def tables(standing: Standing) -> list[Table]:
+def tables(standing: Standing) -> list[TextTable]:
     """Return all tables of a standing, as texts."""
     lost = "points of accuracy" if standing.measure == "accuracy" else "nats"
     return [
-        Table(
+        TextTable(
             "Networks",
             ("", "networks", "scored", "absent", "NaN", "infinite", "rho", "tau"),
             [
@@ -100,18 +100,18 @@ def tables(standing: Standing) -> list[Table]:
             ],
             "absent: not among the scores that were given; NaN: also an empty score",
         ),
-        Table(
+        TextTable(
             "With and without the networks that have no score",
             ("", "networks", "rho", "tau"),
             [(_COVERAGES[row["coverage"]], f"{row['archs']:,}", *_both(row)) for row in _rows(standing.coefficients)],
         ),
-        Table(
+        TextTable(
             "The paper's six measures",
             ("", "value"),
             [(_MEASURES[row["measure"]], _number(row["value"])) for row in _rows(standing.measures)],
             "over the networks with a score",
         ),
-        Table(
+        TextTable(
             "Beside the size of the networks",
             ("", "rho"),
             [
@@ -120,7 +120,7 @@ def tables(standing: Standing) -> list[Table]:
             ],
             "given: partial rank correlation with the performance; with: of the scores with the count itself",
         ),
-        Table(
+        TextTable(
             "The top of the ranking",
             ("", "scored", "all", "by chance"),
             [
@@ -135,7 +135,7 @@ def tables(standing: Standing) -> list[Table]:
 
 def as_text(standing: Standing) -> str:
     """Return everything that is known of a metric's standing, for a terminal."""
-    parts = ["\n".join([standing.title, *map(_filled, headline(standing))])]
+    parts = ["\n".join([standing.title, *map(_filled, in_sentences(standing))])]
     for table in tables(standing):
         parts.append("\n".join([table.title, *_aligned(table), *([f"  ({table.note})"] if table.note else [])]))
     return "\n\n".join([*parts, _filled(footnote(standing))])
@@ -156,7 +156,7 @@ def footnote(standing: Standing) -> str:
     )
 
 
-def _comparisons(others: pd.DataFrame, place: int | None) -> list[Table]:
+def _comparisons(others: pd.DataFrame, place: int | None) -> list[TextTable]:
     """Return the other metrics on the common networks, and those that are compared in pairs."""
     columns = ("metric", "scores", "networks", "rho", "difference", "p")
     common, rest = others[others["common"]], others[~others["common"]]
@@ -169,11 +169,11 @@ def _comparisons(others: pd.DataFrame, place: int | None) -> list[Table]:
         note = (
             "difference: rho of this metric less the other's; p: Steiger's test, which takes networks for independent"
         )
-        found.append(Table("Other metrics on the networks that most share", ("place", *columns), rows, note))
+        found.append(TextTable("Other metrics on the networks that most share", ("place", *columns), rows, note))
     if len(rest):
         rows = [_compared(row) for row in _rows(rest)]
         note = "metrics with a score of fewer than half of the networks, or without one of some that the others share"
-        found.append(Table("Other metrics, each on the networks that both score", columns, rows, note))
+        found.append(TextTable("Other metrics, each on the networks that both score", columns, rows, note))
     return found
 
 
@@ -194,7 +194,7 @@ def _verdicts(common: pd.DataFrame) -> str:
     return f"better than {above}, worse than {below}, not told apart from {len(common) - above - below}"
 
 
-def _aligned(table: Table) -> list[str]:
+def _aligned(table: TextTable) -> list[str]:
     """Return the lines of a table, texts on the left and numbers on the right."""
     cells = [table.columns, *table.rows]
     widths = [max(len(row[place]) for row in cells) for place in range(len(table.columns))]

@@ -54,8 +54,8 @@ def add_rank(commands: Any) -> None:
 
 
 def _rank(options: argparse.Namespace) -> None:
-    from epsinas.bench.page import as_page
     from epsinas.bench.standing import rank
+    from epsinas.report.standing import render_standing
 
     check_seed(options.seed)
     check_output(options.report, "--report")
@@ -74,5 +74,5 @@ def _rank(options: argparse.Namespace) -> None:
     print(standing)
     if options.report is not None:
         with atomic(options.report) as temporary:
-            Path(temporary).write_text(as_page(standing, Path(options.scores).name), encoding="utf-8")
+            Path(temporary).write_text(render_standing(standing, Path(options.scores).name), encoding="utf-8")
         print(f"epsinas: {options.report}", file=sys.stderr)

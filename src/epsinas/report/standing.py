@@ -1,47 +1,30 @@
-"""A metric's standing as one page that opens without a network: the sections of `text`, and the differences drawn."""
+"""Where a metric of one's own stands, as one page that opens without a network: what is printed, and it drawn.
+
+It looks as the report of a study does, and needs nothing that comes with the workflow.
+"""
 
 from __future__ import annotations
 
 import math
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from epsinas.bench.text import TEXTS, Table, footnote, headline, tables
+from epsinas.bench.text import TEXTS, TextTable, footnote, in_sentences, tables
+from epsinas.paper.presentation import PrintedColumn, PrintedTable
 
 if TYPE_CHECKING:
     from epsinas.bench.standing import Standing
 
-_STYLE = """
-:root { --ink: #1b1f24; --quiet: #59636e; --line: #d8dee4; color: var(--ink); background: white;
-  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-body { margin: 0 auto; max-width: 60rem; padding: 2rem clamp(1rem, 4vw, 3rem) 4rem; }
-h1, h2 { line-height: 1.2; font-weight: 600; }
-h1 { font-size: 1.7rem; margin: 0 0 .4rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .6rem; }
-p { max-width: 46rem; }
-.lead { font-size: 1.1rem; margin: .3rem 0; }
-.note { color: var(--quiet); font-size: .88rem; margin: .4rem 0; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .84rem; line-height: 1.35; font-variant-numeric: tabular-nums;
-  border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
-th, td { padding: .25rem .7rem .25rem 0; text-align: right; white-space: nowrap; }
-th { border-bottom: 1px solid var(--ink); font-weight: 600; }
-td { border-bottom: 1px solid #eef1f4; }
-.text { text-align: left; }
-svg { max-width: 100%; height: auto; font-size: 13px; }
-@media print { @page { size: A4; margin: 14mm 12mm; } body { padding: 0; } table { font-size: 7.5pt; }
-  h2 { break-after: avoid; } tr, svg { break-inside: avoid; } .scroll { overflow: visible; } }
-"""
-
 _BETTER, _WORSE, _NEITHER = "#0072b2", "#d55e00", "#59636e"
 """Colours that are told apart without red and green (Okabe and Ito)."""
 
-_ROW, _LABELS, _WIDTH, _MARGIN = 22, 230, 760, 16
+_ROW, _LABELS, _WIDTH, _MARGIN = 22, 230, 760, 24
 
 
-def as_page(standing: Standing, name: str) -> str:
+def render_standing(standing: Standing, name: str) -> str:
     """Return the page.
 
     Args:
@@ -49,15 +32,36 @@ def as_page(standing: Standing, name: str) -> str:
         name: of the metric, or of the file with its scores.
     """
     title = f"{name} on {standing.title}"
-    parts = [f"<h1>{escape(title)}</h1>", *(f'<p class="lead">{escape(line)}.</p>' for line in headline(standing))]
-    parts.append(f'<p class="note">{escape(footnote(standing))}</p>')
-    if len(standing.others):
-        parts += ["<h2>Differences to the other metrics</h2>", forest(standing.others)]
-        parts.append(f'<p class="note">{_CAPTION}</p>')
-    parts += map(_html, tables(standing))
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += f'<link rel="icon" href="data:,"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    sections = {"Differences to the other metrics": f"{forest(standing.others)}<figcaption>{_CAPTION}</figcaption>"}
+    for table in tables(standing):
+        note = f'<p class="notes">{escape(table.note)}</p>' if table.note else ""
+        sections[table.title] = f'<div class="scroll" tabindex="0">{_printed(table).html()}</div>{note}'
+    contents = "".join(f'<li><a href="#section-{at}">{escape(head)}</a></li>' for at, head in enumerate(sections))
+    figures = "".join(
+        f'<figure id="section-{at}" class="{"drawn" if at == 0 else "table"}"><h2>{escape(head)}</h2>{content}</figure>'
+        for at, (head, content) in enumerate(sections.items())
+    )
+    found = "".join(f"<p>{escape(sentence)}.</p>" for sentence in in_sentences(standing))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{escape(title)}</title>
+<style>{_read("report.css")}</style>
+</head>
+<body>
+<nav aria-label="Contents"><p><a href="#top"><b>epsinas</b><br>{escape(name)}</a></p>
+<details open><summary>Contents</summary><ol>{contents}</ol></details></nav>
+<main id="top">
+<header><h1>{escape(title)}</h1>{found}<p class="notes">{escape(footnote(standing))}</p></header>
+{figures}
+</main>
+<script>{_read("report.js")}</script>
+</body>
+</html>
+"""
 
 
 _CAPTION = (
@@ -71,7 +75,7 @@ def forest(others: pd.DataFrame) -> str:
     """Draw the differences to other metrics with their intervals, as SVG.
 
     Args:
-        others: `Standing.others`.
+        others: as `Standing.others`.
     """
     rows = others.to_dict("records")
     ends = [row[f"difference{end}"] for row in rows for end in ("", "_low", "_high")]
@@ -107,10 +111,11 @@ def forest(others: pd.DataFrame) -> str:
         )
     middle = (x(low * step) + x(high * step)) / 2
     label = f'<text x="{middle:.0f}" y="{bottom + 36}" text-anchor="middle">difference of rho</text>'
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {bottom + 44}" width="{_WIDTH}" role="img" '
-        f'aria-label="differences of rho to other metrics" fill="currentColor">{"".join(parts)}{label}</svg>'
+    box = (
+        f'viewBox="0 0 {_WIDTH} {bottom + 44}" width="{_WIDTH}" style="max-width: 100%; height: auto; font-size: 13px"'
     )
+    name = 'role="img" aria-label="differences of rho to other metrics" fill="currentColor"'
+    return f"<svg {box} {name}>{''.join(parts)}{label}</svg>"
 
 
 def _step(width: float) -> float:
@@ -120,19 +125,26 @@ def _step(width: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
 
 
-def _html(table: Table) -> str:
-    head = "".join(f"<th{_class(name)}>{escape(name)}</th>" for name in table.columns)
-    rows = (
-        "".join(f"<td{_class(name)}>{escape(cell)}</td>" for name, cell in zip(table.columns, row, strict=True))
-        for row in table.rows
-    )
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return (
-        f'<h2>{escape(table.title)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{note}"
-    )
+def _printed(table: TextTable) -> PrintedTable:
+    """Return a table whose columns sort by what they show: numbers by the value before an interval."""
+    cells = list(zip(*table.rows, strict=True))
+    columns = []
+    for title, column in zip(table.columns, cells, strict=True):
+        keys = [cell if title in TEXTS else _value(cell) for cell in column]
+        columns.append(PrintedColumn(title, column, tuple(keys), numeric=title not in TEXTS))
+    return PrintedTable(tuple(columns), ())
 
 
-def _class(column: str) -> str:
-    return ' class="text"' if column in TEXTS else ""
+def _value(cell: str) -> float:
+    """Read the number that a cell begins with, NaN where there is none; `< 0.001` is 0."""
+    first = cell.replace(",", "").partition(" ")[0]
+    if first == "<":
+        return 0.0
+    try:
+        return float(first)
+    except ValueError:
+        return math.nan
+
+
+def _read(name: str) -> str:
+    return files("epsinas.report").joinpath(name).read_text(encoding="utf-8")
