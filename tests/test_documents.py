@@ -35,7 +35,8 @@ def blocks(document: str) -> list[Block]:
     found = re.finditer(
         r'(?:^<!-- (not \w+) -->\n)?^```(\w*)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
     )
-    return [Block(language, title or "", code, mark or "") for mark, language, title, code in map(re.Match.groups, found)]
+    parts = map(re.Match.groups, found)
+    return [Block(language, title or "", code, mark or "") for mark, language, title, code in parts]
 
 
 def python_of(document: str) -> list[str]:
@@ -136,7 +137,8 @@ def test_the_page_on_metrics_runs():
 
 def test_the_tables_of_the_documents_are_those_of_the_committed_results():
     location = importlib.util.spec_from_file_location("fill_tables", PROJECT / "docs" / "fill_tables.py")
-    assert location is not None and location.loader is not None
+    assert location is not None
+    assert location.loader is not None
     tables = importlib.util.module_from_spec(location)
     location.loader.exec_module(tables)
     for document in tables.DOCUMENTS:
