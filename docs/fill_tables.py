@@ -1,6 +1,7 @@
 """Write the tables of the default study's committed results into the documents: `python docs/fill_tables.py`.
 
-A document has a pair of marks for each table, `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+A document has a pair of marks for each table, `<!-- table: NAME -->` and `<!-- end -->`; what is between them is
+replaced.
 """
 
 import re

@@ -35,9 +35,8 @@ def blocks(document: str) -> list[Block]:
     found = re.finditer(
         r'(?:^<!-- (not \w+) -->\n)?^```(\w*)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
     )
-    return [
-        Block(language, title or "", code, mark or "") for mark, language, title, code in map(re.Match.groups, found)
-    ]
+    parts = map(re.Match.groups, found)
+    return [Block(language, title or "", code, mark or "") for mark, language, title, code in parts]
 
 
 def python_of(document: str) -> list[str]:
