@@ -4,6 +4,8 @@
 #   make official            the paper at full size, on official files, which are downloaded; also called make paper
 #   make official MIRROR=DIR the same on the files of a folder
 #   make check              compare results/paper with the committed results/reference, and print what moved
+#   make docs              the documentation, into site/
+#   make dist              wheel and source distribution, into dist/
 #   make test | lint | benchmark | setup
 
 PYTHON ?= python3
@@ -13,7 +15,7 @@ MIRROR ?=
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: default official paper check reference setup test lint benchmark
+.PHONY: default official paper check reference setup test lint benchmark docs dist
 
 default: setup
 	$(SNAKEMAKE)
@@ -26,19 +28,20 @@ paper: official
 check: setup
 	$(BIN)/python -m epsinas.study.reference results/paper results/reference
 
-# The small tables, the ledger and the figures of the default study, to be committed.
+# The small tables, the ledger and the figures of the default study, to be committed, and the documents that show them.
 reference: setup
 	mkdir -p results/reference/tables figures/reference
 	cp $(filter-out %.draws.csv,$(wildcard results/paper/tables/*.csv)) results/reference/tables/
 	cp results/paper/ledger.csv results/paper/ledger-summary.csv results/paper/provenance.json results/reference/
 	cp figures/paper/*.svg figures/reference/
+	$(BIN)/python docs/fill_tables.py
 
 setup: .venv/complete
 
 .venv/complete: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 test: setup
@@ -56,3 +59,14 @@ benchmark: setup
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/metrics.py
+
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+# Twine has an environment of its own, since it and Snakemake disagree on versions.
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(PYTHON) -m venv build/twine
+	build/twine/bin/pip install --quiet twine
+	build/twine/bin/twine check --strict dist/*

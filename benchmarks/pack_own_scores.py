@@ -32,7 +32,9 @@ def batch(known: Space, dataset: str) -> Any:
     return family.read(known, 0)[0]
 
 
-def own_scores(name: str, described: dict[str, dict[str, Any]], rows: slice = slice(None), jobs: int = 1) -> pd.DataFrame:
+def own_scores(
+    name: str, described: dict[str, dict[str, Any]], rows: slice = slice(None), jobs: int = 1
+) -> pd.DataFrame:
     """Return `index` and the described columns of some of the networks that stand for those that train alike."""
     known, table = space(name), networks(name)
     chosen = table[table["index"] == table["trained_as"]].iloc[rows]

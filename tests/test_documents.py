@@ -1,7 +1,13 @@
 """The code of the documents runs, and prints what they say."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -9,12 +15,61 @@ from torch import nn
 
 from epsinas.models import lumped
 from epsinas.models.lumped import RULES, Classes, LumpedTensor, full
+from tests.conftest import PROJECT
 
-ROOT = Path(__file__).parents[1]
+TUTORIALS = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / "docs" / "tutorials").glob("*.md"))
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
-def blocks(document: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+class Block(NamedTuple):
+    """A block of code in a document: its language, the file that it is the content of, and the mark above it."""
+
+    language: str
+    title: str
+    code: str
+    mark: str
+
+
+def blocks(document: str) -> list[Block]:
+    text = (PROJECT / document).read_text(encoding="utf-8")
+    found = re.finditer(
+        r'(?:^<!-- (not \w+) -->\n)?^```(\w*)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
+    )
+    return [Block(language, title or "", code, mark or "") for mark, language, title, code in map(re.Match.groups, found)]
+
+
+def python_of(document: str) -> list[str]:
+    return [block.code for block in blocks(document) if block.language == "python"]
+
+
+def agree(found: str, said: str) -> bool:
+    """Whether two texts are the same but for 2 % of their numbers: other machines add in another order."""
+    if NUMBER.sub("#", found.rstrip()) != NUMBER.sub("#", said.rstrip()):
+        return False
+    pairs = zip(NUMBER.findall(found), NUMBER.findall(said), strict=True)
+    return all(float(one) == pytest.approx(float(other), rel=0.02, abs=1e-6) for one, other in pairs)
+
+
+def commands(console: str) -> Iterator[tuple[str, str]]:
+    """Yield each command of a console and what it is said to print."""
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def printed_by(command: str) -> str:
+    """What a shell prints on both streams, with this Python's programs found first."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
 
 
 class Shortcut(nn.Linear):
@@ -26,15 +81,35 @@ def models() -> list[nn.Module]:
     return [nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 8), Shortcut(8, 8), nn.Linear(8, 1)) for _ in range(2)]
 
 
-def test_the_readme_prints_what_it_says(capsys):
+@pytest.mark.parametrize("document", ["README.md", "docs/install.md", "docs/lumping.md", *TUTORIALS])
+def test_what_a_document_shows_is_what_comes_out(document, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks("README.md"):
-        exec(block, names)
-    first = capsys.readouterr().out.splitlines()
-    said = re.search(r"# (\d\.\d{4})$", blocks("README.md")[0], re.MULTILINE)
-    assert said is not None
-    assert first[0] == said.group(1)
-    assert first[1].startswith("score 0.044")
+    printed = None
+    for block in blocks(document):
+        if block.title:
+            Path(block.title).write_text(block.code)
+        elif block.language == "text" and printed is not None:
+            assert agree(printed, block.code), printed
+        printed = None
+        if block.mark == "not run" or block.title:
+            continue
+        if block.language == "python":
+            exec(block.code, names)
+            printed = capsys.readouterr().out
+        elif block.language == "console":
+            for command, said in commands(block.code):
+                found = printed_by(command)
+                assert block.mark == "not compared" or agree(found, said), f"$ {command}\n{found}"
+    for module in ("my_models", "my_metric"):
+        sys.modules.pop(module, None)
+
+
+def test_numbers_agree_within_two_percent_and_texts_to_the_letter():
+    assert agree("a 0.1000001 of 15", "a 0.1 of 15\n")
+    assert not agree("a 0.11", "a 0.10")
+    assert not agree("a 0.1", "b 0.1")
 
 
 @pytest.mark.filterwarnings("ignore:score:UserWarning")  # of models made up here
@@ -42,7 +117,7 @@ def test_the_page_on_models_runs():
     rules = dict(RULES)
     names: dict[str, object] = {"models": models(), "model": models()[0]}
     try:
-        for block in blocks("docs/models.md"):
+        for block in python_of("docs/models.md"):
             exec(block, names)
         x = LumpedTensor(torch.tensor([[2.0, 3.0]]), [Classes(3), Classes(5, torch.tensor([0, 1, 1, 0, 0]), 2)])
         assert full(x.prod(1)).tolist() == [72.0] * 3
@@ -52,3 +127,32 @@ def test_the_page_on_models_runs():
         RULES.clear()
         RULES.update(rules)
         lumped._rule_of.cache_clear()
+
+
+def test_the_page_on_metrics_runs():
+    for block in python_of("docs/metrics.md"):
+        exec(block, {})
+
+
+def test_the_tables_of_the_documents_are_those_of_the_committed_results():
+    location = importlib.util.spec_from_file_location("fill_tables", PROJECT / "docs" / "fill_tables.py")
+    assert location is not None and location.loader is not None
+    tables = importlib.util.module_from_spec(location)
+    location.loader.exec_module(tables)
+    for document in tables.DOCUMENTS:
+        text = (PROJECT / document).read_text(encoding="utf-8")
+        assert "<!-- table: " in text
+        assert tables.filled(text) == text, f"{document}: run docs/fill_tables.py"
+
+
+def test_the_study_that_the_tutorial_shows_is_the_one_that_travels():
+    (shown,) = (block.code for block in blocks("docs/tutorials/images.md") if block.language == "yaml")
+    study = (PROJECT / "workflow" / "studies" / "own-images.yaml").read_text()
+    assert study.endswith(shown)
+
+
+def test_every_room_of_the_package_has_its_reference():
+    pages = "".join(path.read_text() for path in (PROJECT / "docs" / "reference").rglob("*.md"))
+    described = set(re.findall(r"^::: epsinas\.(\w+)", pages, re.MULTILINE))
+    rooms = {path.stem for path in (PROJECT / "src" / "epsinas").iterdir() if not path.name.startswith("_")}
+    assert rooms - described == {"cli", "stages", "data", "py"}

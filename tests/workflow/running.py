@@ -1,22 +1,17 @@
 """Runs of the workflow in a copy of its own."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
-from tests.conftest import PROJECT
+from epsinas.cli.init import lay_out
 
 
 def copy_workflow(folder: Path) -> Path:
     """Copy the workflow, so that runs neither share nor leave anything."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("workflow", "envs", "profiles"):
-        shutil.copytree(PROJECT / name, folder / name)
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(PROJECT / name, folder / name)
+    lay_out(folder)
     return folder
 
 

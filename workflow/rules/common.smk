@@ -1,11 +1,16 @@
 # What all rules share: the study, its plan, and where logs go.
+import atexit
 import os
 import shlex
 import sys
+import time
 
 from snakemake.exceptions import WorkflowError
 
+import epsinas
 from epsinas.errors import InputError
+from epsinas.paper.presentation import heading
+from epsinas.report.explorer import explored_request
 from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
 from epsinas.study.data import describe_files, settle
@@ -22,6 +27,7 @@ config.update(STUDY.config)
 for line in NEWS:
     print(f"epsinas: {line}", file=sys.stderr)
 
+STARTED = time.time()
 PLAN = Plan(STUDY)
 RESULTS = PLAN.results
 LOGS = f"{RESULTS}/logs"
@@ -33,6 +39,8 @@ STAGE = "../scripts/stage.py"
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
+# For envs/epsinas.post-deploy.sh.
+os.environ.update(EPSINAS_VERSION=epsinas.__version__)
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}

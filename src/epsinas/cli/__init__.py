@@ -1,4 +1,4 @@
-"""The command line: `epsinas score ...`, `epsinas weights ...` and `epsinas diagnose ...`."""
+"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose` and `epsinas init`."""
 
 import argparse
 import contextlib
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from epsinas import __version__
+from epsinas.cli.init import add_init
 from epsinas.cli.models import add_diagnose
 from epsinas.cli.options import add_import_option
 from epsinas.cli.spaces import add_score, add_weights
@@ -45,6 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
     add_import_option(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add_command in (add_score, add_weights, add_diagnose):
+    for add_command in (add_score, add_weights, add_diagnose, add_init):
         add_command(commands)
     return parser

@@ -114,7 +114,7 @@ class LumpedTensor(Tensor):
     It is for inference mode. Elsewhere torch composes some operations before they get here, and a copy that `reshape`
     makes passes for a view, which matters where one of the two is changed in place.
 
-    Args:
+    Attributes:
         compact: the smaller tensor, one entry for each class along each dimension.
         classes: of each dimension.
     """

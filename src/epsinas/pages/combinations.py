@@ -34,6 +34,11 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
 PAGE = Page(
     name="combinations",
     title="Metrics combined by mean rank",
+    caption=(
+        "Metrics combined by their mean rank on the networks that they share, single ones, pairs and triples. "
+        "The best were chosen on the networks that they are shown on; what those reach that are chosen on one "
+        "half of the classes of networks, on the other half, says what choosing is worth."
+    ),
     request=lambda plan: statistics_request(plan, metrics=2),
     table=statistics_table(_rows),
 )

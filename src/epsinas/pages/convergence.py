@@ -32,7 +32,13 @@ def _figure(results: Results) -> "Figure":
 PAGE = Page(
     name="convergence",
     title="Rank correlations on samples of networks",
+    caption=(
+        "ρ on random samples of networks, mean and the interval that 95 % of the samples fall into, against "
+        "their number. See how wide the interval is at the number of networks that a paper has evaluated its "
+        "metric on."
+    ),
     request=statistics_request,
     table=statistics_table(_rows),
+    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
     figure=_figure,
 )

@@ -29,4 +29,13 @@ def _figure(results: Results) -> "Figure":
     return draw_distributions(panels)
 
 
-PAGE = Page(name="distributions", title="Distribution of the scores", request=_request, figure=_figure)
+PAGE = Page(
+    name="distributions",
+    title="Distribution of the scores",
+    caption=(
+        "How many networks have which score, on a logarithmic axis; networks without a score are only in the "
+        "numbers above a panel. A metric that crowds most networks into a few bars hardly tells them apart."
+    ),
+    request=_request,
+    figure=_figure,
+)

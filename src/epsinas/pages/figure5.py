@@ -8,6 +8,7 @@ import pandas as pd
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
 from epsinas.evaluation.searches import ageing_evolution, best_so_far, quartiles, random_search
 from epsinas.evaluation.tabular import edit_neighbours
+from epsinas.paper.presentation import milestones
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
 from epsinas.study.comparison import by_metric, compared, comparison_request, first_signed
@@ -135,7 +136,12 @@ _SHOWN = ("epsilon", "synflow", "grad_norm", "snip", "grasp", "fisher", "jacob_c
 PAGE = Page(
     name="figure5",
     title="Ageing evolution and random search with warm-ups by other metrics",
+    caption=(
+        "As Figure 3, with a warm-up by one metric or another, median over the rounds; the dashed line has none. "
+        "A metric whose line is below the dashed one does harm."
+    ),
     request=_request,
     table=_table,
+    shown=milestones(),
     figure=_figure,
 )

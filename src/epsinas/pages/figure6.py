@@ -44,6 +44,11 @@ def _figure(results: Results) -> "Figure":
 PAGE = Page(
     name="figure6",
     title="Other metrics against accuracy, NAS-Bench-201",
+    caption=(
+        "A dot is a network: how many percent of the networks have no higher score, against its accuracy, the "
+        "darker the more parameters it has. A metric that ranks well fills the diagonal; a flat line is a score "
+        "that many networks share."
+    ),
     request=_request,
     figure=_figure,
 )

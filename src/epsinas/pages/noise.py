@@ -143,6 +143,11 @@ def _table(results: Results) -> pd.DataFrame:
 PAGE = Page(
     name="noise",
     title="Noise: trainings, epochs and batches",
+    caption=(
+        "How well two measurements of the same networks agree: trainings with different seeds, shorter "
+        "trainings, and scores on different batches. No metric can be expected to rank above the ceiling, which "
+        "follows from how well two trainings agree."
+    ),
     request=_request,
     table=_table,
     options={"ablations.batches": _BATCHES},

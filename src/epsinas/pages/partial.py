@@ -28,6 +28,12 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
 PAGE = Page(
     name="partial",
     title="Rank correlations given the size of the networks",
+    caption=(
+        "ρ of every metric with the performance given the size of the networks, and ρ of the metric with each of "
+        "the sizes. A metric whose ρ is gone given parameters or FLOPs knows the size of a network and little "
+        "else."
+    ),
     request=statistics_request,
     table=statistics_table(_rows),
+    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
 )

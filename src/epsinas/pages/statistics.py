@@ -7,6 +7,7 @@ import pandas as pd
 
 from epsinas.evaluation.coefficients import COVERAGES, OWN, coefficients
 from epsinas.paper.compared import STATISTICS, Compared, first_space, statistics_request, statistics_table
+from epsinas.paper.presentation import columns
 from epsinas.study.page import Page
 from epsinas.study.results import Results
 
@@ -38,8 +39,29 @@ def _figure(results: Results) -> "Figure":
 PAGE = Page(
     name="statistics",
     title="Rank correlations with intervals, on every coverage",
+    caption=(
+        "Rank correlations of every metric with the trained performance and their intervals of 95 %, over the "
+        "networks that it scores (own), those that most metrics share (common), and all, with those without a "
+        "score ranked last or first. Compare metrics on the common coverage; how far last and first are apart "
+        "says what the missing scores leave open."
+    ),
     request=statistics_request,
     table=statistics_table(_rows),
+    shown=columns(
+        *(
+            "space",
+            "dataset",
+            "metric",
+            "setting",
+            "precision",
+            "population",
+            "coverage",
+            "networks",
+            "scored",
+            "archs",
+        ),
+        *("spearman", "kendall", "why"),
+    ),
     figure=_figure,
     options={"statistics": STATISTICS},
 )

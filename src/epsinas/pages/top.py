@@ -27,6 +27,12 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
 PAGE = Page(
     name="top",
     title="The top of the rankings",
+    caption=(
+        "How good the networks are that a metric puts first: precision and best rank among its first, nDCG, the "
+        "accuracy that is lost by taking its first (regret), and τ with weight on the top. Compare on the common "
+        "coverage, where all metrics choose from the same networks."
+    ),
     request=statistics_request,
     table=statistics_table(_rows),
+    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
 )

@@ -1,0 +1,115 @@
+"""Write the tables of the default study's committed results into the documents: `python docs/fill_tables.py`.
+
+A document has a pair of marks for each table, `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from epsinas.metrics.base import METRICS
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "results" / "reference"
+DOCUMENTS = ("docs/findings.md",)
+
+MEASURES = ["spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5"]
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+PUBLISHED_NAMES = {"jacov": "jacob_cov"}
+TABLES = {
+    "1": "1 NAS-Bench-201",
+    "2": "2 selection",
+    "3": "3 NAS-Bench-101",
+    "4": "4 NAS-Bench-NLP",
+    "5": "5 weights, -101",
+    "6": "6 weights, -201",
+    "7": "7 weights, -NLP",
+    "8": "8 chosen weights",
+    "9": "9 initialisations",
+    "10": "10 embeddings",
+    "11": "11 inputs",
+}
+
+
+def epsilon() -> str:
+    """Table 1's rows of epsilon, with the paper's between."""
+    table = pd.read_csv(REFERENCE / "tables" / "table1.csv").query("metric == 'epsilon'")
+    ledger = pd.read_csv(REFERENCE / "ledger.csv", dtype=str).query("table == '1' and row == 'epsilon'")
+    printed = ledger.pivot(index="block", columns="column", values="published")
+    rows = []
+    for dataset, group in table.groupby("dataset", sort=False):
+        title = TITLES.get(str(dataset), str(dataset))
+        for number, row in enumerate(group.itertuples()):
+            counts = f"{row.precision}, {row.networks:,} networks | {row.scored:,}"
+            rows.append(f"| {title if number == 0 else ''} | {counts} | {_measures(row)} |")
+            if number == 0:
+                paper = " | ".join(f"*{printed.loc[title, measure]}*" for measure in MEASURES)
+                rows.append(f"| | *paper, real images* | | {paper} |")
+    head = "Spearman, global | top 10 % | Kendall, global | top 10 % | top-10 %/top-10 % | top-64/top-5 %"
+    return _table(f"data set | networks tried | with a score | {head}", "--:::::::", rows)
+
+
+def metrics() -> str:
+    """Table 1's metrics on CIFAR-10, the scores of whichever origin cover most networks, best first."""
+    table = pd.read_csv(REFERENCE / "tables" / "table1.csv").query("dataset == 'cifar10' and precision == 'single'")
+    table[["name", "published"]] = [_origin(metric) for metric in table["metric"]]
+    known = table[table["name"].isin(METRICS.names)].sort_values("scored", ascending=False, kind="stable")
+    chosen = known.drop_duplicates("name").sort_values("spearman_common", ascending=False)
+    chosen = chosen[~chosen["name"].isin(["flops", "skips", "plain"])]
+    cost = pd.read_csv(REFERENCE / "tables" / "cost.csv").query("dataset == 'cifar10'").set_index("metric")
+    rows = []
+    for row in chosen.itertuples():
+        title = METRICS[row.name].title + (" (published scores)" if row.published else "")
+        time = _rounded(cost.milliseconds[row.name]) if row.name in cost.index else ""
+        rows.append(f"| {title} | {time} | {row.scored:,} | {row.spearman_global:.2f} | {row.spearman_common:.2f} |")
+    common = int(table["common"].dropna().iloc[0])
+    return _table(
+        f"metric | ms a network | networks with a score | Spearman | on the {common:,} that all cover", "-::::", rows
+    )
+
+
+def verdicts() -> str:
+    """The summary of the ledger."""
+    table = pd.read_csv(REFERENCE / "ledger-summary.csv")
+    rows = [f"| {TABLES.get(row[0], row[0])} | {' | '.join(map(str, row[1:]))} |" for row in table.values.tolist()]
+    return _table(" | ".join(table.columns), "-" + ":" * (len(table.columns) - 1), rows)
+
+
+FILLED: dict[str, Callable[[], str]] = {"epsilon": epsilon, "metrics": metrics, "verdicts": verdicts}
+
+
+def filled(document: str) -> str:
+    """Return a document with its tables as the committed results have them."""
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)",
+        lambda mark: f"{mark[1]}{FILLED[mark[2]]()}\n{mark[3]}",
+        document,
+        flags=re.DOTALL,
+    )
+
+
+def _origin(metric: str) -> tuple[str, bool]:
+    name, _, origin = metric.partition("@")
+    return PUBLISHED_NAMES.get(name, name), origin == "published"
+
+
+def _rounded(milliseconds: float) -> str:
+    return "0" if milliseconds < 0.05 else f"{milliseconds:,.{0 if milliseconds >= 10 else 1}f}"
+
+
+def _measures(row) -> str:
+    shares = [f"{getattr(row, measure):.3f}" for measure in MEASURES[:4]]
+    return " | ".join([*shares, f"{row.top10_top10:.1f}", f"{row.top64_top5:.0f}"])
+
+
+def _table(head: str, alignment: str, rows: list[str]) -> str:
+    marks = "|".join({"-": "---", ":": "---:"}[mark] for mark in alignment)
+    return "\n".join([f"| {head} |", f"|{marks}|", *rows])
+
+
+if __name__ == "__main__":
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
