@@ -8,6 +8,9 @@ if "study" not in config:
     configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/train.smk"
@@ -20,4 +23,10 @@ rule all:
     default_target: True
     input:
         PAGES_MADE,
-        rules.write_provenance.output,
+        rules.write_report.output,
+
+
+# The last lines that are printed: the first number, the verdicts, and where the report is. After Snakemake has said where
+# its log is, and only where this run made the report.
+onsuccess:
+    atexit.register(print_closing_lines)

@@ -67,7 +67,9 @@ def benchmark(space: str, kinds: dict[str, dict], mirror: Path) -> pd.DataFrame:
     if "training-cost" in kinds:
         table = table.join(read_training_cost(mirror / f"{space}.training-cost.parquet").set_index("index"))
         table["seconds"] = table["seconds"].astype(np.float32)
-    names = [name for kind, described in kinds.items() if not kind.endswith("-scores") for name in described]
+    names = [
+        name for kind, described in kinds.items() if not kind.endswith(("-scores", "networks")) for name in described
+    ]
     return table.reset_index()[names]
 
 

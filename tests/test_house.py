@@ -28,6 +28,7 @@ ORDER = [
     "study",
     "paper",
     "pages",
+    "report",
     "__init__",
     "cli stages",
 ]
@@ -94,7 +95,7 @@ def test_the_root_has_few_modules():
 
 def test_plans_and_pages_load_nothing_heavy():
     """Snakemake makes the plan anew in every job, and most jobs neither train nor draw nor download."""
-    program = "import sys, epsinas.pages.table1, epsinas.paper.ledger, epsinas.study.plan; print(*sys.modules)"
+    program = "import sys, epsinas.pages.table1, epsinas.report.explorer, epsinas.study.plan; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "epsinas.study.plan" in loaded
-    assert {"torch", "numba", "matplotlib", "requests"}.isdisjoint(loaded)
+    assert {"torch", "numba", "matplotlib", "bokeh", "requests"}.isdisjoint(loaded)

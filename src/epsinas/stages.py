@@ -205,6 +205,15 @@ def make_table(job: Any) -> None:
             made, draws = made
             write_csv(draws, job.output.draws)
         write_csv(made, job.output.table)
+        _present_table(results.page, job.output)
+
+
+def _present_table(page: Page, output: Any) -> None:
+    from epsinas.paper.presentation import heading, show
+
+    shown, title = show(page, pd.read_csv(output.table)), heading(page)
+    Path(output.markdown).write_text(shown.markdown(title, page.caption), encoding="utf-8")
+    Path(output.latex).write_text(shown.latex(title, page.caption, page.name), encoding="utf-8")
 
 
 def make_figure(job: Any) -> None:
@@ -224,13 +233,11 @@ def write_ledger(job: Any) -> None:
     write_csv(ledger(tables), job.output[0])
 
 
-def count_verdicts(job: Any) -> str:
-    """Count the ledger's verdicts, and show them when everything else is done."""
+def count_verdicts(job: Any) -> None:
+    """Count the ledger's verdicts."""
     from epsinas.paper.ledger import count_verdicts as count
 
-    counts = count(pd.read_csv(job.input.ledger))
-    write_csv(counts, job.output[0])
-    return counts.to_string(index=False)
+    write_csv(count(pd.read_csv(job.input[0])), job.output[0])
 
 
 def write_provenance(job: Any) -> None:
@@ -238,6 +245,24 @@ def write_provenance(job: Any) -> None:
     from epsinas.study.provenance import describe_run
 
     _write_json(describe_run(Path(job.output[0]).parent, job.params.config), job.output[0])
+
+
+def write_report(job: Any) -> None:
+    """Make the page that shows everything, and the lines that the run ends with."""
+    from epsinas.paper.ledger import count_verdicts as count
+    from epsinas.report.document import render_report
+    from epsinas.report.explorer import EXPLORED, measures_of
+    from epsinas.report.headline import closing_lines, headline
+
+    results = Results(Plan(Study(job.params.study)), EXPLORED)
+    tables = {name: pd.read_csv(path) for name, path in zip(job.params.pages, job.input.tables, strict=True)}
+    ledger = pd.read_csv(job.input.ledger[0]) if job.input.ledger else None
+    found = headline(results.plan, tables, measures_of(results))
+    provenance = json.loads(Path(job.input.provenance).read_text())
+    page = render_report(results, found, tables, ledger, provenance)
+    Path(job.output.page).write_text(page, encoding="utf-8")
+    lines = closing_lines(found, None if ledger is None else count(ledger), job.output.page)
+    Path(job.output.lines).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _results(job: Any) -> Results:
@@ -288,6 +313,7 @@ STAGES: dict[str, Callable[[Any], str | None]] = {
         write_ledger,
         count_verdicts,
         write_provenance,
+        write_report,
     )
 }
 """By the name of the rule."""

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from epsinas import InputError
-from epsinas.evaluation.intervals import combined_interval, prediction_interval, repeated_mean_interval, share_interval
+from epsinas.evaluation.intervals import (
+    combined_interval,
+    percentile_interval,
+    prediction_interval,
+    repeated_mean_interval,
+    share_interval,
+)
 
 NAN = float("nan")
 
@@ -64,3 +70,10 @@ def test_share_by_hand():
     assert share_interval(8, 10) == pytest.approx(ends, abs=1e-6)
     assert share_interval(10, 10)[1] == 1
     assert np.isnan(share_interval(0, 0)).all()
+
+
+def test_percentiles_leave_out_what_is_undefined():
+    assert percentile_interval([*range(101), np.nan], 0.5) == pytest.approx((25, 75))
+    assert np.isnan(percentile_interval([np.nan])).all()
+    with pytest.raises(InputError, match=r"confidence: found 1.5, expected a number between 0 and 1"):
+        percentile_interval([1.0], 1.5)

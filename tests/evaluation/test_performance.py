@@ -34,7 +34,7 @@ def test_trainings_that_all_failed(performance):
 
 
 def test_labels():
-    assert performance_label("loss", "test") == "test loss (nats)"
+    assert performance_label("loss", "test") == "test loss (nats a word)"
     assert performance_label("accuracy", "valid") == "validation accuracy (%)"
 
 

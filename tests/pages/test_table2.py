@@ -15,6 +15,7 @@ from epsinas.pages.table2 import (
     quoted_rows,
     score_row,
     trained_rows,
+    with_gains,
 )
 from epsinas.study.comparison import IMPORTED, SHIPPED
 
@@ -105,3 +106,17 @@ def test_table_has_the_papers_order_and_all_columns():
     assert blocks[-1] == "Trainless (all space)"
     assert blocks.index("Trainless (N=100)") < blocks.index("Trainless (N=10)")
     assert {"cifar10_valid_mean", "cifar10_valid_sd", "missing", "note"} <= set(table)
+
+
+def test_gains_over_a_random_network():
+    rows = [
+        {"block": "Trainless (N=50)", "method": "epsilon", "cifar10_test_mean": 81.0},
+        {"block": "State-of-the-art", "method": "REA", "cifar10_test_mean": 90.0},
+        {"block": "Baselines (N=100)", "method": "Optimal", "cifar10_test_mean": 90.0},
+        {"block": "Baselines (N=100)", "method": "Random", "cifar10_test_mean": 72.0},
+        {"block": "Baselines (N=50)", "method": "Optimal", "cifar10_test_mean": 87.0},
+        {"block": "Baselines (N=50)", "method": "Random", "cifar10_test_mean": 75.0},
+    ]
+    found = with_gains(rows, {"cifar10_test": COLUMNS["cifar10_test"]})
+    assert [row["cifar10_test_improvement"] for row in found] == pytest.approx([8, 25, 25, 0, 16, 0])
+    assert [row["cifar10_test_gained"] for row in found] == pytest.approx([0.5, 1, 1, 0, 1, 0])

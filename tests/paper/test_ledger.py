@@ -303,5 +303,5 @@ def test_summary_counts_verdicts():
 
 
 def test_unknown_table():
-    with pytest.raises(InputError, match="unknown page 'table12': expected one of cost, "):
+    with pytest.raises(InputError, match="unknown page 'table12': expected one of combinations, "):
         ledger({"table12": pd.DataFrame()})

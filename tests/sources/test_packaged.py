@@ -20,6 +20,7 @@ from epsinas.files.tables import (
     read_training_cost,
 )
 from epsinas.sources import packaged
+from epsinas.study.networks import describe
 from tests.conftest import PROJECT
 
 DATA = files("epsinas") / "data"
@@ -31,6 +32,8 @@ KEYS = {
     "published-scores": ["index", "dataset", "metric"],
     "computed-scores": ["index", "dataset", "metric", "setting"],
 }
+OWN = (".computed-scores.parquet", ".networks.parquet")
+"""Tables that the benchmarks and others did not publish."""
 OF_OTHERS = [name for name in packaged.FILES if "computed" not in name]
 """Files that the benchmarks and others published."""
 
@@ -89,7 +92,7 @@ def test_the_tables_are_what_the_script_packs(mirror, tmp_path):
     script["pack"](mirror, tmp_path)
     written = sorted(path.name for path in tmp_path.iterdir())
     kept = (path.name for path in DATA.iterdir() if path.name.startswith("nas-bench-"))
-    assert written == sorted(name for name in kept if "computed" not in name)
+    assert written == sorted(name for name in kept if not name.endswith(OWN))
     for name in written:
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), pd.read_parquet(DATA / name))
 
@@ -102,8 +105,9 @@ def test_a_value_that_is_no_count_of_answers_is_refused():
 
 def test_all_tables_take_less_than_five_megabytes():
     sizes = {path.name: path.stat().st_size for path in DATA.iterdir() if path.name.startswith("nas-bench-")}
-    assert len(sizes) == 8
+    assert len(sizes) == 11
     assert sum(sizes.values()) < 3.5e6
+    assert sum(size for name, size in sizes.items() if ".networks." in name) < 1.5e5
     assert sum(size for name, size in sizes.items() if "computed" in name) < 1e6
 
 
@@ -123,6 +127,30 @@ def test_architectures_are_of_their_space(space):
     known = epsinas.space(space)
     for architecture in networks["architecture"].sample(100, random_state=0):
         assert known.format(known.parse(architecture)) == architecture
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_networks_are_what_is_counted_of_them(space):
+    """Counts of a sample; which of the first 500 are the same, since a sample may lack the one that stands for it."""
+    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_networks.py"))
+    found = packaged.networks(space)
+    pd.testing.assert_frame_equal(found[["index", "architecture"]], packaged.architectures(space).iloc[:, :2])
+    sample = slice(None, None, 40)
+    columns = [name for name in found if name not in ("index", "architecture", "representative", "trained_as")]
+    expected = script["described"](space, columns, sample)
+    pd.testing.assert_frame_equal(
+        found.iloc[sample].reset_index(drop=True)[list(expected)], expected, check_dtype=False
+    )
+    same = describe(epsinas.space(space), found[["index", "architecture"]].head(500))
+    for name in ("representative", "trained_as"):
+        assert _partition(found[name].head(500)) == _partition(same[name])
+        # Whoever stands for others stands for itself.
+        assert set(found[name]) == set(found.loc[found["index"] == found[name], "index"])
+
+
+def _partition(labels: pd.Series) -> list[list[int]]:
+    """Groups of equal labels, by the places of their members."""
+    return sorted(sorted(places) for places in labels.reset_index(drop=True).groupby(labels.to_numpy()).groups.values())
 
 
 def test_nas_bench_201_is_the_whole_space():
@@ -222,8 +250,9 @@ def test_every_column_has_an_origin_and_a_licence():
     assert {column["origin"] for column in columns} == set(record["origins"])
     assert all(origin["source"] and origin["licence"] for origin in record["origins"].values())
     for space, kinds in record["benchmarks"].items():
-        described = {name for kind in kinds if not kind.endswith("-scores") for name in kinds[kind]}
+        described = {name for kind in kinds if not kind.endswith(("-scores", "networks")) for name in kinds[kind]}
         assert set(pd.read_parquet(DATA / f"{space}.parquet")) == described
+        assert list(pd.read_parquet(DATA / f"{space}.networks.parquet")) == list(kinds["networks"])
         for kind in ("published-scores", "computed-scores"):
             if scores := kinds.get(kind):
                 assert set(pd.read_parquet(DATA / f"{space}.{kind}.parquet")) == {"index", *scores}

@@ -382,3 +382,22 @@ def test_replicas_are_separate_networks():
                 if mine.bias is not None:
                     mine.bias.copy_(theirs.bias.unflatten(0, (2, -1))[replica])
         torch.testing.assert_close(together[:, replica], one(images))
+
+
+@pytest.mark.parametrize(
+    ("edges", "operations", "reachable", "parameter_free"),
+    [
+        ("01", "", True, True),
+        ("01 12", "MP", True, True),
+        ("01 12", "C3", True, False),
+        # Beside the 3x3 convolution two max poolings, one behind the other.
+        ("01 02 14 23 34", "C3 MP MP", True, True),
+        # One of the two follows a 1x1 convolution.
+        ("01 02 14 23 34", "C3 C1 MP", True, False),
+        # Vertex 2 leads nowhere.
+        ("01 02 13", "MP C1", False, True),
+    ],
+)
+def test_populations_by_hand(edges, operations, reachable, parameter_free):
+    expected = {"connected": True, "reachable": reachable, "parameter_free": parameter_free}
+    assert SPACE.traits(architecture(edges, operations)) == expected

@@ -190,3 +190,39 @@ def test_spaces_are_found_by_name():
 def test_the_benchmark_holds_exactly_this_space(mirror):
     table = pd.read_parquet(mirror / "nas-bench-201.architectures.parquet")
     assert set(table["architecture"]) == set(SPACE.architectures())
+
+
+def test_populations_of_the_space():
+    """15,284: `connected` of the engine; 9,445: NAS-Bench-Suite-Zero's table; 9,226: paths counted below."""
+    traits = pd.DataFrame([SPACE.traits(architecture) for architecture in SPACE.architectures()])
+    assert traits[["connected", "reachable", "parameter_free"]].sum().tolist() == [15_284, 9_445, 9_226]
+    assert traits["skips"].sum() == 6 * 5**5
+    assert (traits["connected"] >= traits["parameter_free"]).all()
+    # The four paths 0-3, 0-1-3, 0-2-3 and 0-1-2-3 by the places of their edges in the string.
+    paths = [(3,), (0, 4), (1, 5), (0, 2, 5)]
+    cells = np.array(list(product(range(5), repeat=6)))
+    for name, allowed in (("connected", [1, 2, 3, 4]), ("parameter_free", [1, 4])):
+        expected = np.any([np.isin(cells[:, path], allowed).all(axis=1) for path in paths], axis=0)
+        assert traits[name].tolist() == expected.tolist()
+    # No unreachable operation: each edge that has one is on a path of edges that have one.
+    present = cells > 0
+    on_a_path = np.zeros_like(present)
+    for path in paths:
+        on_a_path[:, path] |= present[:, path].all(axis=1)[:, np.newaxis]
+    assert traits["reachable"].tolist() == (on_a_path == present).all(axis=1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "connected", "reachable", "parameter_free", "skips"),
+    [
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", False, True, False, 0),
+        ("|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|", False, False, False, 1),
+        ("|none~0|+|none~0|none~1|+|none~0|skip_connect~1|nor_conv_3x3~2|", False, False, False, 1),
+        ("|avg_pool_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|", True, True, True, 2),
+        ("|avg_pool_3x3~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|", True, True, False, 1),
+        (EXAMPLE, True, True, True, 1),
+    ],
+)
+def test_populations_by_hand(architecture, connected, reachable, parameter_free, skips):
+    expected = {"connected": connected, "reachable": reachable, "parameter_free": parameter_free, "skips": skips}
+    assert SPACE.traits(architecture) == expected

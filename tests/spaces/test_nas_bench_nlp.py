@@ -257,3 +257,16 @@ def test_the_space_is_registered_with_the_benchmarks_widths():
     assert NasBenchNLP(layers=1).widths == (400,)
     with pytest.raises(InputError, match=r"^layers: found 0, expected 1 or more$"):
         NasBenchNLP(layers=0)
+
+
+def test_populations_by_hand():
+    def traits(**nodes):
+        return tuple(SPACE.traits(recipe(**nodes))[name] for name in ("connected", "reachable"))
+
+    assert traits(h_new_0=("linear", "x", "h_prev_0")) == (True, True)
+    assert traits(h_new_0=("linear", "h_prev_0")) == (False, True)
+    # A node that nothing needs, and a hidden state that only itself needs.
+    assert traits(h_new_0=("linear", "x"), a=("activation_tanh", "h_prev_0")) == (True, False)
+    assert traits(h_new_0=("linear", "h_prev_0"), h_new_1=("linear", "x", "h_prev_1")) == (False, False)
+    # The second hidden state reads the input, and the first one reads it a step later.
+    assert traits(h_new_0=("linear", "h_prev_1"), h_new_1=("linear", "x")) == (True, True)

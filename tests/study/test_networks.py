@@ -42,7 +42,14 @@ def test_describe_counts_and_finds_equal_networks(networks):
     assert networks["index"].tolist() == [2, 5, 7]
     assert networks["representative"].tolist() == [2, 5, 2]
     assert networks["parameters"].tolist() == [73306, 73306 + 243040, 73306]
-    assert {"convolutions", "layers"} <= set(networks)
+    assert networks["convolutions"].tolist() == [1 + 6, 1 + 6 + 15, 1 + 6]
+    assert networks["relus"].tolist() == [4 + 1, 4 + 1 + 15, 4 + 1]
+    assert networks["depth"].tolist() == [1 + 4 + 1, 1 + 4 + 1 + 15, 1 + 4 + 1]
+    assert networks["skips"].tolist() == [1, 0, 2]
+    assert networks["connected"].tolist() == [True, True, True]
+    assert networks["reachable"].tolist() == [True, True, True]
+    assert networks["parameter_free"].tolist() == [True, False, True]
+    assert "layers" in networks
 
 
 def test_operations_are_counted_for_the_data():
@@ -107,7 +114,10 @@ def test_recurrent_networks_have_no_convolutions():
     # Two layers of 5 and 400 units, each with an input's and a state's matrix and a bias; embedding and decoder bias.
     expected = (400 * 5 + 5 * 5 + 5) + (5 * 400 + 400 * 400 + 400) + 10_000 * 401
     assert table["parameters"].tolist() == [expected] * 2
-    assert "convolutions" not in table
+    # Either layer's linear operation: the second one's input is the first one's output.
+    assert table["layers"].tolist() == table["depth"].tolist() == [2, 2]
+    assert {"convolutions", "relus", "skips", "parameter_free"}.isdisjoint(table)
+    assert table[["connected", "reachable"]].all(axis=None)
 
 
 def test_scores_reach_every_network(networks, batch):

@@ -61,6 +61,7 @@ def study(mirror, **changes):
         "weights": [1e-3, 1.0],
         "batch_size": 16,
         "precisions": ["single", "extended"],
+        "statistics": None,
     }
     return {
         "study": "toy",
@@ -120,11 +121,15 @@ def test_smoke_study_trains_chooses_weights_and_scores(checkout):
     performance = pd.read_parquet(results / "data" / "nas-bench-201.performance.parquet")
     assert len(performance) == 24 * 2 * 3  # networks, splits, two seeds and their mean
     assert (performance["status"] == "ok").all()
-    seeds = pd.read_csv(results / "tables" / "seeds.csv")
-    assert seeds[["split", "seed", "other_seed"]].to_numpy().tolist() == [["valid", 0, 1], ["test", 0, 1]]
-    assert (seeds["networks"] == 24).all()
-    assert seeds["spearman"].between(-1, 1).all()
+    noise = pd.read_csv(results / "tables" / "noise.csv").query("population == 'all'")
+    assert noise[["kind", "of", "archs"]].to_numpy().tolist() == [["seeds", "0 and 1", 24]]
+    statistics = pd.read_csv(results / "tables" / "statistics.csv")
+    first = statistics.query("population == 'all' and coverage == 'own'")
     table = pd.read_csv(results / "tables" / "table1.csv")
+    assert first["spearman"].tolist() == pytest.approx(table["spearman_global"].tolist())
+    assert first["kendall"].tolist() == pytest.approx(table["kendall_global"].tolist())
+    for page in ("partial", "top", "differences", "convergence", "combinations"):
+        assert not pd.read_csv(results / "tables" / f"{page}.csv").empty, page
     chosen = pd.read_csv(results / "weights" / "nas-bench-201" / "digits.csv").query("chosen")
     assert table["weight_low"].tolist() == chosen["weight_low"].tolist()
 

@@ -1,12 +1,16 @@
 # What all rules share: the study, its plan, and where logs go.
+import atexit
 import os
 import shlex
 import sys
+import time
 
 from snakemake.exceptions import WorkflowError
 
 import epsinas
 from epsinas.errors import InputError
+from epsinas.paper.presentation import heading
+from epsinas.report.explorer import explored_request
 from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
 from epsinas.study.data import describe_files, settle
@@ -23,6 +27,7 @@ config.update(STUDY.config)
 for line in NEWS:
     print(f"epsinas: {line}", file=sys.stderr)
 
+STARTED = time.time()
 PLAN = Plan(STUDY)
 RESULTS = PLAN.results
 LOGS = f"{RESULTS}/logs"

@@ -1,11 +1,23 @@
 # Scores and performances to pages: one rule makes all tables, one all figures.
 
 
+def reported(path, category):
+    """Mark a page's file for Snakemake's own report."""
+    return report(
+        path,
+        caption="../report/page.rst",
+        category=category,
+        labels=lambda wildcards: {"page": heading(PAGES[wildcards.page])},
+    )
+
+
 rule make_table:
     input:
         lambda wildcards: PLAN.files(REQUESTS[wildcards.page]),
     output:
-        table=f"{RESULTS}/tables/{{page}}.csv",
+        table=reported(f"{RESULTS}/tables/{{page}}.csv", "Tables"),
+        latex=f"{RESULTS}/tables/{{page}}.tex",
+        markdown=f"{RESULTS}/tables/{{page}}.md",
     log:
         f"{LOGS}/make_table/{{page}}.log",
     benchmark:
@@ -19,13 +31,16 @@ rule make_table:
         runtime=120,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
+        caption=lambda wildcards: PAGES[wildcards.page].caption,
     script:
         STAGE
 
 
 use rule make_table as make_table_of_draws with:
     output:
-        table=f"{RESULTS}/tables/{{page}}.csv",
+        table=reported(f"{RESULTS}/tables/{{page}}.csv", "Tables"),
+        latex=f"{RESULTS}/tables/{{page}}.tex",
+        markdown=f"{RESULTS}/tables/{{page}}.md",
         draws=f"{RESULTS}/tables/{{page}}.draws.csv",
     log:
         f"{LOGS}/make_table_of_draws/{{page}}.log",
@@ -39,7 +54,8 @@ rule make_figure:
     input:
         lambda wildcards: PLAN.figure_input(PAGES[wildcards.page]),
     output:
-        expand(f"{PLAN.figures}/{{{{page}}}}.{{suffix}}", suffix=["svg", "pdf"]),
+        reported(f"{PLAN.figures}/{{page}}.svg", "Figures"),
+        f"{PLAN.figures}/{{page}}.pdf",
     log:
         f"{LOGS}/make_figure/{{page}}.log",
     benchmark:
@@ -53,5 +69,6 @@ rule make_figure:
         runtime=120,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
+        caption=lambda wildcards: PAGES[wildcards.page].caption,
     script:
         STAGE

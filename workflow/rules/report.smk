@@ -5,6 +5,7 @@ localrules:
     write_ledger,
     count_verdicts,
     write_provenance,
+    write_report,
 
 
 PAGES_MADE = [
@@ -34,9 +35,7 @@ rule write_ledger:
 
 rule count_verdicts:
     input:
-        ledger=f"{RESULTS}/ledger.csv",
-        # It waits for everything else, so that it is the last thing that the run prints.
-        pages=PAGES_MADE,
+        rules.write_ledger.output,
     output:
         f"{RESULTS}/ledger-summary.csv",
     log:
@@ -61,5 +60,41 @@ rule write_provenance:
         ENVIRONMENT
     params:
         config=config,
+    script:
+        STAGE
+
+
+CLOSING_LINES = f"{RESULTS}/closing-lines.txt"
+
+
+def print_closing_lines():
+    """Print what the report of this run says in three lines; nothing where this run did not make it."""
+    if os.path.exists(CLOSING_LINES) and os.path.getmtime(CLOSING_LINES) > STARTED:
+        print(open(CLOSING_LINES).read(), end="")
+
+
+rule write_report:
+    input:
+        PLAN.files(explored_request(PLAN)),
+        tables=[PLAN.table(page) for page in TABLES],
+        figures=[PLAN.drawn(page) for page in FIGURES],
+        ledger=rules.write_ledger.output if config["ledger"] else [],
+        provenance=rules.write_provenance.output[0],
+    output:
+        page=report(
+            f"{RESULTS}/report.html",
+            category="Report",
+            labels={"page": "everything on one page"},
+        ),
+        lines=CLOSING_LINES,
+    log:
+        f"{LOGS}/write_report.log",
+    benchmark:
+        f"{TIMES}/report/write_report.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=config,
+        pages=[page.name for page in TABLES],
     script:
         STAGE

@@ -44,6 +44,36 @@ def prediction_interval(
     return max(float(known.mean()) - half, bounds[0]), min(float(known.mean()) + half, bounds[1])
 
 
+def percentile_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of a statistic from its values in resamples.
+
+    From the (1 - confidence)/2 to the (1 + confidence)/2 quantile (Efron and Tibshirani, *An Introduction to the
+    Bootstrap*, 1993, Section 13.3).
+
+    Args:
+        values: (resamples,) float; those that are NaN, where the statistic is undefined, are left out.
+        confidence: probability that the interval is to cover, between 0 and 1.
+
+    Returns:
+        The lower and the upper end, both NaN where no value is defined.
+
+    Raises:
+        InputError: `confidence` is out of range.
+
+    Example:
+        >>> [round(end, 3) for end in percentile_interval(range(201))]
+        [5.0, 195.0]
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: found {confidence}, expected a number between 0 and 1")
+    known = np.asarray(values, dtype=np.float64)
+    known = known[~np.isnan(known)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
 def repeated_mean_interval(mean: float, deviation: float, runs: int) -> tuple[float, float]:
     """Interval for the mean of another set of as many independent runs, 95 % for many runs.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from epsinas.errors import InputError
 
-MEASURES = {"accuracy": "accuracy (%)", "loss": "loss (nats)"}
+MEASURES = {"accuracy": "accuracy (%)", "loss": "loss (nats a word)"}
 """What a table of performances may have, and how it is called in print."""
 
 
@@ -20,14 +21,15 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
         epochs: of training.
 
     Returns:
-        Accuracy in percent, or loss in nats where the table has no accuracy; the benchmark's mean over seeds
+        Accuracy in percent, or loss in nats a word where the table has no accuracy; the benchmark's mean over seeds
         (rows without a seed), or where it has none, the mean of the seeds' rows. The name of the series says which,
         `accuracy` or `loss`.
 
     Raises:
         InputError: the table has no such rows, or no training behind them succeeded.
     """
-    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs")
+    wanted = {"dataset": dataset, "split": split, "epochs": epochs}
+    rows = performance[np.logical_and.reduce([performance[name] == value for name, value in wanted.items()])]
     where = f"dataset {dataset}, split {split}, epochs {epochs}"
     if rows.empty:
         raise InputError(f"performance: found no rows for {where}")

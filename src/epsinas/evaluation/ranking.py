@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from epsinas.errors import InputError
+from epsinas.evaluation.intervals import percentile_interval
 
 SIX = ("spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5")
 """The names of the measures."""
@@ -121,8 +122,6 @@ def bootstrap(
     """
     if resamples < 1:
         raise InputError(f"resamples: found {resamples}, expected at least 1")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: found {confidence}, expected a number between 0 and 1")
     all_scores = one_per_network("scores", scores)
     all_performance = one_per_network("performance", performance, len(all_scores))
     kept_scores, kept_performance = _with_both(all_scores, all_performance, higher_is_better)
@@ -133,8 +132,7 @@ def bootstrap(
     for row in measured:
         drawn = rng.integers(len(kept_scores), size=len(kept_scores))
         row[:] = _six(kept_scores[drawn], kept_performance[drawn], higher_is_better)
-    ends = [100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2]
-    return {name: _interval(column, ends) for name, column in zip(SIX, measured.T, strict=True)}
+    return {name: percentile_interval(column, confidence) for name, column in zip(SIX, measured.T, strict=True)}
 
 
 def one_per_network(name: str, values: ArrayLike, networks: int | None = None) -> NDArray[np.float64]:
@@ -213,11 +211,3 @@ def _kendall(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def _uncorrelatable(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     """Whether a rank correlation is undefined; SciPy would warn and return NaN."""
     return len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0
-
-
-def _interval(column: NDArray[np.float64], ends: list[float]) -> tuple[float, float]:
-    defined = column[~np.isnan(column)]
-    if not len(defined):
-        return np.nan, np.nan
-    low, high = np.percentile(defined, ends)
-    return float(low), float(high)

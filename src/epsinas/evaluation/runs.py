@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from epsinas.evaluation.coefficients import shared_networks
 from epsinas.evaluation.intervals import prediction_interval
 from epsinas.evaluation.performance import performance_of
 from epsinas.evaluation.ranking import RANGES, SIX, bootstrap, evaluate
@@ -86,11 +87,12 @@ SAME = 0.999
 
 
 def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
-    """Correlate every ranking of the first draw among the networks that all of them cover, for each data set.
+    """Correlate every ranking of the first draw among the networks that they share, for each data set.
 
     Returns:
-        For each what identifies it, `common`, the number of these networks, `spearman_common` and `kendall_common`, and
-        `same_as`, the metrics whose Spearman's rho with this one is above SAME.
+        For each what identifies it; `common`, the number of the networks that all share which rank enough of them (see
+        `epsinas.evaluation.coefficients.shared_networks`), 0 for a ranking without some of these; `spearman_common`,
+        `kendall_common`; and `same_as`, the metrics whose Spearman's rho with this one is above SAME among them.
     """
     firsts: dict[str, list[tuple[dict[str, Any], pd.DataFrame]]] = {}
     for run in runs:
@@ -100,25 +102,28 @@ def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
             better = reached if reached.name == "accuracy" else -reached
             pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": better.to_numpy()})
             pair.index = pd.Index(ranking["index"])
-            firsts.setdefault(identity["dataset"], []).append((identity, pair.dropna()))
+            firsts.setdefault(identity["dataset"], []).append((identity, pair))
     return [row for rankings in firsts.values() for row in _among_shared(rankings)]
 
 
 def _among_shared(rankings: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> list[dict[str, Any]]:
-    shared = set.intersection(*(set(pair.index) for _, pair in rankings if len(pair)))
-    pairs = [pair[pair.index.isin(shared)].sort_index() for _, pair in rankings]
-    ranks = {place: pair["score"].rank() for place, pair in enumerate(pairs) if pair["score"].nunique() > 1}
-    names = [rankings[place][0]["metric"] for place in ranks]
-    alike = dict(zip(ranks, np.atleast_2d(np.corrcoef(list(ranks.values()))) > SAME, strict=True)) if ranks else {}
+    scores = pd.DataFrame({place: pair["score"] for place, (_, pair) in enumerate(rankings)})
+    reached = pd.concat([pair["reached"] for _, pair in rankings])
+    reached = reached[~reached.index.duplicated()].reindex(scores.index)
+    shared = scores.loc[shared_networks(scores, reached)].dropna(axis="columns")
+    ranks = shared.loc[:, shared.nunique() > 1].rank()
+    alike = ranks.corr() > SAME
     rows = []
-    for place, ((identity, _), pair) in enumerate(zip(rankings, pairs, strict=True)):
-        found = evaluate(pair["score"], pair["reached"]) if len(pair) > 1 else None
-        same = [name for name, same in zip(names, alike.get(place, []), strict=False) if same]
+    for place, (identity, _) in enumerate(rankings):
+        own = shared[place] if place in shared else pd.Series(dtype=np.float64)
+        found = evaluate(own, reached.loc[own.index]) if len(own) > 1 else None
+        same: list[Any] = list(alike.index[alike[place]]) if place in alike else []
+        names = [rankings[other][0]["metric"] for other in same]
         facts = {
-            "common": len(pair),
+            "common": len(own),
             "spearman_common": found.spearman_global if found else np.nan,
             "kendall_common": found.kendall_global if found else np.nan,
-            "same_as": ", ".join(name for name in same if name != identity["metric"]),
+            "same_as": ", ".join(name for name in names if name != identity["metric"]),
         }
         rows.append(identity | facts)
     return rows

@@ -139,6 +139,25 @@ ALIASES = {"nwot": "naswot", "jacov": "jacob_cov", "params": "parameters"}
 """How others call some metrics in the tables that they publish."""
 
 
+def metric_title(name: str) -> str:
+    """Return how a metric is called in print, with its source and its name there if its scores are from elsewhere.
+
+    Args:
+        name: of a metric or one of ALIASES; with `@source` where its scores are from elsewhere.
+
+    Example:
+        >>> metric_title("naswot"), metric_title("naswot@published"), metric_title("nwot@published")
+        ('NASWOT', 'NASWOT (published)', 'NASWOT (published as nwot)')
+        >>> metric_title("mine@own")
+        'mine (own)'
+    """
+    stem, _, source = name.partition("@")
+    own = ALIASES.get(stem, stem)
+    title = METRICS[own].title if own in METRICS else stem
+    alias = f" as {stem}" if own != stem else ""
+    return f"{title} ({source}{alias})" if source else title
+
+
 def find_metric(name: str) -> Metric:
     """Return a metric by its name or alias, or one's own by `package.module:function`.
 

@@ -27,4 +27,13 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-PAGE = Page(name="cost", title="What metrics cost", request=_request, table=_table)
+PAGE = Page(
+    name="cost",
+    title="What metrics cost",
+    caption=(
+        "What a metric takes on one core for a network and a batch, all of its settings together, on the machine "
+        "of this run. Metrics that are computed together share passes, and the first of them bears a pass."
+    ),
+    request=_request,
+    table=_table,
+)

@@ -4,6 +4,7 @@ import pandas as pd
 
 from epsinas.metrics.base import REASONS
 from epsinas.metrics.rounding import limited_scores
+from epsinas.paper.presentation import columns
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -57,4 +58,29 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-PAGE = Page(name="coverage", title="Networks with a score, and what scores cost", request=_request, table=_table)
+PAGE = Page(
+    name="coverage",
+    title="Networks with a score, and what scores cost",
+    caption=(
+        "How many of the networks tried have a score, and why the others have none: input and output are not "
+        "connected, or the signals leave the range of the numbers. The quantiles say how the scores spread, and "
+        "distinct networks are those that the metric can tell apart."
+    ),
+    request=_request,
+    table=_table,
+    shown=columns(
+        *(
+            "space",
+            "dataset",
+            "metric",
+            "inputs",
+            "batch_size",
+            "precision",
+            "weight",
+            "networks",
+            "distinct",
+            "scored",
+        ),
+        *("coverage", *REASONS, "rounding_limited", "q05", "median", "q95", "milliseconds"),
+    ),
+)

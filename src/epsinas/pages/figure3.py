@@ -9,6 +9,7 @@ import pandas as pd
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
 from epsinas.evaluation.searches import quartiles, search_curves
 from epsinas.evaluation.tabular import edit_neighbours
+from epsinas.paper.presentation import milestones
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
 from epsinas.study.page import Page, Request
@@ -132,14 +133,20 @@ def _table(results: Results) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_search_curves
 
-    return draw_search_curves(results.table())
+    return draw_search_curves(results.table(), next(iter(results.section(SPACE).metrics)))
 
 
 PAGE = Page(
     name="figure3",
     title="Ageing evolution and random search, with and without the metric",
+    caption=(
+        "The best test accuracy so far against the number of networks trained, median and quartiles over the "
+        "rounds. A warm-up begins with the networks that score best in a random pool, a move picks parents by "
+        "their score; the earlier a line is up, the more training the metric saves."
+    ),
     request=_request,
     table=_table,
+    shown=milestones(10, 30, 100),
     figure=_figure,
     options={"search": _OPTION},
     admits=lambda space: space.name == SPACE,

@@ -8,10 +8,10 @@ import pandas as pd
 from epsinas.evaluation.performance import guiding_accuracy, performance_of
 from epsinas.evaluation.searches import ageing_evolution, best_so_far, quartiles, random_search
 from epsinas.evaluation.tabular import edit_neighbours
-from epsinas.metrics.base import METRICS
+from epsinas.paper.presentation import milestones
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
-from epsinas.study.comparison import IMPORTED, by_metric, compared, comparison_request, first_signed
+from epsinas.study.comparison import by_metric, compared, comparison_request, first_signed
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
@@ -94,7 +94,7 @@ def _table(results: Results) -> pd.DataFrame:
     options = dict(section["search"])
     first = options.pop("random_warm_up") == "first"
     neighbours = edit_neighbours(np.array([NasBench201().parse(text) for text in networks["architecture"]]))
-    others = by_metric([one for one in compared(results, SPACE) if one.origin != IMPORTED])
+    others = by_metric(compared(results, SPACE, imported=False))
     tables = []
     for dataset in section.datasets:
         scores = {
@@ -125,19 +125,23 @@ def _table(results: Results) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_warm_ups
 
-    curves = results.table().fillna({"metric": ""})
-    titles = {name: METRICS[name].title for name in curves["metric"].unique() if name in METRICS}
-    return draw_warm_ups(curves, titles, _SHOWN)
+    shown = dict.fromkeys((*results.section(SPACE).metrics, *_SHOWN))
+    return draw_warm_ups(results.table().fillna({"metric": ""}), list(shown))
 
 
 _SHOWN = ("epsilon", "synflow", "grad_norm", "snip", "grasp", "fisher", "jacob_cov", "naswot")
-"""The metrics of the paper's figure."""
+"""The metrics of the paper's figure, which are told apart beside the study's own."""
 
 
 PAGE = Page(
     name="figure5",
     title="Ageing evolution and random search with warm-ups by other metrics",
+    caption=(
+        "As Figure 3, with a warm-up by one metric or another, median over the rounds; the dashed line has none. "
+        "A metric whose line is below the dashed one does harm."
+    ),
     request=_request,
     table=_table,
+    shown=milestones(),
     figure=_figure,
 )

@@ -46,4 +46,14 @@ def _table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-PAGE = Page(name="real_inputs", title="Metrics on real and on synthetic images", request=_request, table=_table)
+PAGE = Page(
+    name="real_inputs",
+    title="Metrics on real and on synthetic images",
+    caption=(
+        "Spearman's ρ of each metric with the accuracy, by its scores on real and on synthetic images of the "
+        "same networks. Where the two scores agree, that is where their own ρ is near 1, synthetic images do as "
+        "well as real ones."
+    ),
+    request=_request,
+    table=_table,
+)

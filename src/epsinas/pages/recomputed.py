@@ -87,4 +87,14 @@ def _table(results: Results) -> pd.DataFrame:
     return table
 
 
-PAGE = Page(name="recomputed", title="Scores of the package, computed again", request=_request, table=_table)
+PAGE = Page(
+    name="recomputed",
+    title="Scores of the package, computed again",
+    caption=(
+        "Some networks are scored again, to check that scores which come with the package are what the metrics "
+        "give on this machine. The largest move says how far a difference shifts a network in the order of all; "
+        "it should be near 0."
+    ),
+    request=_request,
+    table=_table,
+)

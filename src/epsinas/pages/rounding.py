@@ -60,4 +60,14 @@ def rounding_table(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-PAGE = Page(name="rounding", title="Scores that rounding limits", request=_request, table=_table)
+PAGE = Page(
+    name="rounding",
+    title="Scores that rounding limits",
+    caption=(
+        "How many scores of recurrent networks have an estimated rounding error above a thousandth of their "
+        "value, in each precision. The estimate is right where limited scores differ far more from those of the "
+        "highest precision than the others do."
+    ),
+    request=_request,
+    table=_table,
+)

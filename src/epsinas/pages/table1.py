@@ -12,7 +12,7 @@ from epsinas.paper.cells import (
     printed_name,
     six_cells,
 )
-from epsinas.paper.ranking import comparing_request, comparing_tables
+from epsinas.paper.ranking import comparing_request, comparing_tables, shown_rankings
 from epsinas.study.page import Page
 
 
@@ -35,9 +35,14 @@ _SOURCES = {"shipped": "scores of the package", "imported": "scores as others pu
 PAGE = Page(
     name="table1",
     title="Rank correlation with accuracy, NAS-Bench-201",
+    caption=(
+        "How well each metric orders the networks by their accuracy; more is better in every column. Compare "
+        "metrics by ρ on the common networks, since each one's own ρ is over the networks that it scores."
+    ),
     number=1,
     request=lambda plan: comparing_request(plan, "nas-bench-201"),
     table=comparing_tables,
     with_draws=True,
+    shown=shown_rankings,
     cells=_cells,
 )

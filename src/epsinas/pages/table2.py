@@ -294,11 +294,41 @@ def summarise(facts: Mapping[str, Any], columns: Columns, picked: Mapping[str, N
     return row | {"missing": f"{ABSENT}: {', '.join(missing)}" if missing else ""}
 
 
+def with_gains(rows: Sequence[dict[str, Any]], columns: Columns) -> list[dict[str, Any]]:
+    """Add what each row's mean accuracies gain over a random network.
+
+    Args:
+        rows: of `summarise`; those of the baselines must be among them.
+        columns: accuracies.
+
+    Returns:
+        The rows, with, for every column, `{column}_improvement`, 100 (accuracy - random) / random in percent (Yang,
+        Esperança and Carlucci, ICLR 2020, Equation 1), and `{column}_gained`, (accuracy - random) / (optimal - random),
+        1 where the best network of every pool is found. Random and optimal are those of the row's pool size; trained
+        searches have those of the first.
+    """
+    baselines: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        if row["block"].startswith("Baselines"):
+            baselines.setdefault(row["block"].partition("(")[2], {})[row["method"]] = row
+    first = next(iter(baselines.values()))
+    found = []
+    for row in rows:
+        known, gains = baselines.get(row["block"].partition("(")[2], first), {}
+        for name in columns:
+            random, optimal = (known[method][f"{name}_mean"] for method in ("Random", "Optimal"))
+            gain = row.get(f"{name}_mean", np.nan) - random
+            gains[f"{name}_improvement"] = 100 * gain / random
+            gains[f"{name}_gained"] = gain / (optimal - random) if optimal > random else np.nan
+        found.append(row | gains)
+    return found
+
+
 def comparison_table(rows: Sequence[dict[str, Any]], columns: Columns) -> pd.DataFrame:
     """Join rows to the table, in the order of the paper's blocks and with the same columns for all."""
     order = [TRAINED_BLOCK, "Baselines", "Trainless (N=", "Trainless (all"]
     names = ["block", "method", "runs", "cost_hours", "cost_origin"]
-    names += [f"{column}_{part}" for column in columns for part in ("mean", "sd")]
+    names += [f"{column}_{part}" for column in columns for part in ("mean", "sd", "improvement", "gained")]
     names += ["origin", "scores", "missing", "note", "cost_measured", "stand_in"]
     datasets = dict.fromkeys(column.rpartition("_")[0] for column in columns)
     names += [f"{dataset}_{count}" for dataset in datasets for count in ("scored", "networks")]
@@ -374,7 +404,7 @@ def _table(results: Results) -> pd.DataFrame:
         )
     if results.compares:
         rows += quoted_rows(section.datasets, [(row["block"], row["method"]) for row in rows])
-    return comparison_table(rows, columns)
+    return comparison_table(with_gains(rows, columns), columns)
 
 
 def _on_half(scores: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
@@ -420,13 +450,25 @@ def _accuracy_cell(row: Row, column: str) -> LedgerCell:
     return {"column": column.lower(), "reproduced": mean, "note": note, "interval_low": low, "interval_high": high}
 
 
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what is said in other words, and of the numbers of scores all but the first data set's."""
+    counts = [name for name in table if str(name).endswith(("_scored", "_networks"))]
+    return table.drop(columns=["cost_measured", "cost_origin", "missing", "note", "origin", "stand_in", *counts[1:]])
+
+
 PAGE = Page(
     name="table2",
     title="Networks picked from random pools, and by searches that train",
+    caption=(
+        "Accuracy (%) of the network that a method picks, mean and standard deviation over runs: the best by its "
+        "score in a random pool of N networks, or what a search finds that trains. See how far a metric rises "
+        "above Random of its pool towards Optimal, which no metric can pass."
+    ),
     number=2,
     request=_request,
     table=_table,
     cells=_cells,
+    shown=_shown,
     options={"selection": _OPTION},
     admits=lambda space: space.name == SPACE,
 )

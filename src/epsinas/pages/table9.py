@@ -167,6 +167,11 @@ def _cells(table: pd.DataFrame) -> Iterator[LedgerCell]:
 PAGE = Page(
     name="table9",
     title="Epsilon between random initialisations",
+    caption=(
+        "How well epsilon orders the networks if two random initialisations take the place of the two constant "
+        "weights. The distance to ρ of constant weights, in Table 1, is what constants bring; mind the number of "
+        "networks."
+    ),
     number=9,
     request=lambda plan: request_of(plan, "nas-bench-201", _runs),
     table=_tables,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from epsinas.paper.pairs import wide_runs
-from epsinas.paper.ranking import ranking_tables, request_of
+from epsinas.paper.ranking import ranking_tables, request_of, shown_rankings
 from epsinas.study.page import Page
 from epsinas.study.results import Results
 
@@ -53,9 +53,15 @@ def _figure(results: Results) -> "Figure":
 PAGE = Page(
     name="weights",
     title="Rank correlation under every pair of weights",
+    caption=(
+        "Spearman's ρ of epsilon with the accuracy under each pair of weights of a wide range, in a precision "
+        "that leaves few networks without a score. Red pairs order networks as the accuracy does, blue ones the "
+        "other way round."
+    ),
     request=lambda plan: request_of(plan, "nas-bench-201", wide_runs),
     table=ranking_tables,
     with_draws=True,
+    shown=shown_rankings,
     figure=_figure,
     options={"ablations.weights": _OPTION},
 )

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from epsinas.evaluation.ranking import SIX
 from epsinas.evaluation.runs import Evaluated, common_rows, evaluate_draws
+from epsinas.paper.presentation import columns
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
@@ -13,6 +15,13 @@ from epsinas.study.results import Results
 
 PAPER_SPACES = ("nas-bench-201", "nas-bench-101", "nas-bench-nlp")
 """The search spaces that have pages of their own in the paper; others are shown beside the first."""
+
+
+shown_rankings = columns(
+    *("space", "dataset", "metric", "origin", "inputs", "stand_in", "batch_size", "precision", "weight", "layer"),
+    *("networks", "archs", *SIX, "common", "spearman_common", "same_as", "share", "published_share"),
+)
+"""What of a table of rankings people read; see `epsinas.study.page.Page.shown`."""
 
 
 def shown_spaces(plan: Plan, home: str) -> list[str]:

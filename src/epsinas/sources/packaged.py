@@ -2,8 +2,9 @@
 
 `data/{space}.parquet` has a row for each network and a column for each thing that is known of it, in the most compact
 form that loses nothing that matters: accuracies as numbers of right answers, architectures as parts that many networks
-share. `data/{space}.published-scores.parquet` has the scores that others published for their own metrics, and
-`data/benchmarks.yaml` says of every column what it is, where it comes from, and under which licence.
+share. `data/{space}.networks.parquet` has what was counted of each network, `data/{space}.published-scores.parquet` the
+scores that others published for their own metrics, and `data/benchmarks.yaml` says of every column what it is, where it
+comes from, and under which licence.
 """
 
 from collections.abc import Callable
@@ -154,6 +155,36 @@ def computed_scores(space: str) -> pd.DataFrame:
     return rows.assign(setting=rows["setting"].fillna(""))
 
 
+def networks(space: str) -> pd.DataFrame:
+    """Return what is known of each network before it is scored, at its space's default skeleton.
+
+    Args:
+        space: as for `architectures`.
+
+    Returns:
+        What `epsinas.study.networks.describe` gives, but for `macs_{dataset}`, for networks that take each data set's
+        images or tokens: `index` int32, `architecture` text, `representative` and `trained_as` int32, counts int64,
+        populations bool. Ordered by `index`.
+
+    Raises:
+        InputError: the package has no such table of the space.
+
+    Example:
+        >>> table = networks("nas-bench-201")
+        >>> table[["connected", "reachable", "parameter_free"]].sum().to_dict()
+        {'connected': 15284, 'reachable': 9445, 'parameter_free': 9226}
+        >>> table["trained_as"].nunique()
+        5260
+    """
+    known = architectures(space)[["index", "architecture"]]
+    # The file's rows are in the order of the strings, and name other networks by their row.
+    known = known.sort_values(["architecture", "index"], ignore_index=True)
+    table = _read(space, "networks")
+    table = table.astype({name: np.int64 for name in table if table[name].dtype != bool})
+    others = {name: known["index"].to_numpy()[table[name]] for name in ("representative", "trained_as")}
+    return known.join(table.assign(**others)).sort_values("index", ignore_index=True)
+
+
 def load_benchmark(name: str) -> pd.DataFrame:
     """Load a benchmark's published accuracies, without a download: one row for each network.
 
@@ -238,8 +269,9 @@ def _columns(space: str, kind: str) -> dict[str, dict[str, Any]]:
 
 def _read(space: str, kind: str) -> pd.DataFrame:
     """Read the columns of one kind, as they are kept."""
-    names = dict.fromkeys(["index", *_columns(space, kind)])
-    file = f"{space}.{kind}.parquet" if kind.endswith("-scores") else f"{space}.parquet"
+    apart = kind == "networks" or kind.endswith("-scores")
+    names = dict.fromkeys(_columns(space, kind) if kind == "networks" else ["index", *_columns(space, kind)])
+    file = f"{space}.{kind}.parquet" if apart else f"{space}.parquet"
     with (_DATA / file).open("rb") as content:
         return pd.read_parquet(content, columns=list(names))
 
@@ -262,19 +294,26 @@ def _rows(space: str, kind: str, labels: list[str], measure: str) -> pd.DataFram
     return pd.concat(parts, ignore_index=True)
 
 
+_WRITERS: dict[str, tuple[Callable[[str], pd.DataFrame], Callable[[pd.DataFrame, Path], None]]] = {
+    "architectures": (architectures, write_architectures),
+    "performance": (performance, write_performance),
+    "training-cost": (training_cost, write_training_cost),
+    "published-scores": (published_scores, write_published_scores),
+    "computed-scores": (computed_scores, write_computed_scores),
+}
+"""By kind of the pipeline's files that the package can give, what makes its table and what writes it."""
+
+
 def _writer(space: str, kind: str) -> Callable[[Path], None]:
     """Return what writes one file."""
-    table, write = {
-        "architectures": (architectures, write_architectures),
-        "performance": (performance, write_performance),
-        "training-cost": (training_cost, write_training_cost),
-        "published-scores": (published_scores, write_published_scores),
-        "computed-scores": (computed_scores, write_computed_scores),
-    }[kind]
+    table, write = _WRITERS[kind]
     return lambda path: write(table(space), path)
 
 
 FILES: dict[str, Callable[[Path], None]] = {
-    f"{space}.{kind}.parquet": _writer(space, kind) for space, kinds in _RECORD["benchmarks"].items() for kind in kinds
+    f"{space}.{kind}.parquet": _writer(space, kind)
+    for space, kinds in _RECORD["benchmarks"].items()
+    for kind in kinds
+    if kind in _WRITERS
 }
 """What writes each of the pipeline's files that the package can give."""

@@ -41,6 +41,14 @@ class Space(Protocol):
     def neighbours(self, architecture: str) -> list[str]:
         """List the architectures at edit distance 1."""
 
+    def traits(self, architecture: str) -> dict[str, bool | int]:
+        """Say what the string alone tells of a network, by name, the same names for all networks.
+
+        Those that are true or false divide the space into populations: `connected`, whether the input reaches the
+        output; `reachable`, whether all that the string has lies on such a path; `parameter_free`, whether one of the
+        paths through the cell has no weights of its own. A space may have others, or none.
+        """
+
 
 class ImageSpace(Space, Protocol):
     """A space of convolutional cells over images."""

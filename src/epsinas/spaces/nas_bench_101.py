@@ -233,6 +233,28 @@ class NasBench101:
         cell = self.parse(architecture)
         return [str(edited) for edited in _edits(cell) if _flaw(edited) is None]
 
+    def traits(self, architecture: str) -> dict[str, bool | int]:
+        """Say whether a network belongs to each of three populations; all of the benchmark's are in the first two.
+
+        `connected`: every network that can be parsed. `reachable`: every vertex lies on a path from the input to the
+        output. `parameter_free`: one of the paths has max pooling only, or no vertex at all; the projections at the
+        cell's input, which every path passes, are not counted.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench101().traits("010001000:input,maxpool3x3,output")
+            {'connected': True, 'reachable': True, 'parameter_free': True}
+        """
+        cell, last = _network_cell(architecture)
+        free = {0}
+        for vertex in range(1, last + 1):
+            if cell.operations[vertex] in ("maxpool3x3", OUTPUT) and free.intersection(cell.sources(vertex)):
+                free.add(vertex)
+        reachable = len(cell.operations) == architecture.count(",") + 1
+        return {"connected": True, "reachable": reachable, "parameter_free": last in free}
+
     def mutate(self, architecture: str, rng: np.random.Generator) -> str:
         """Draw one of `neighbours` uniformly."""
         neighbours = self.neighbours(architecture)

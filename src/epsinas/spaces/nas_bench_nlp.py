@@ -235,6 +235,30 @@ class NasBenchNLP:
                     found[neighbour] = None
         return list(found)
 
+    def traits(self, architecture: str) -> dict[str, bool | int]:
+        """Say whether a network belongs to each of two populations.
+
+        `connected`: the first hidden state, which is a layer's output, depends on the layer's input, in this time step
+        or a later one. `reachable`: it needs every node, and so every hidden state.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBenchNLP().traits('{"h_new_0": {"op": "linear", "input": ["h_prev_0"]}}')
+            {'connected': False, 'reachable': True}
+        """
+        recipe = self.parse(architecture)
+        inputs = {node.name: node.inputs for node in recipe.nodes}
+        inputs |= {f"h_prev_{state}": (f"h_new_{state}",) for state in range(recipe.states)}
+        needed, waiting = set(), ["h_new_0"]
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting.extend(inputs.get(name, ()))
+        return {"connected": "x" in needed, "reachable": all(node.name in needed for node in recipe.nodes)}
+
     def mutate(self, architecture: str, rng: np.random.Generator) -> str:
         """Choose a node at random, then one of its edits that make a neighbour (see `neighbours`).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,8 @@ import pandas as pd
 from epsinas.datasets.base import title as title_of
 from epsinas.errors import InputError
 from epsinas.evaluation.runs import Evaluated
-from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric
+from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric, metric_title
 from epsinas.metrics.subject import Conditions, Subject
-from epsinas.study.config import Section
 from epsinas.study.networks import scored_as
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan
@@ -45,18 +45,23 @@ _NO_INPUTS = {"inputs": "", "batch_size": 0, "stand_in": ""}
 """What identifies scores that come from no inputs of the study."""
 
 
-def compared(results: Results, space: str) -> list[Evaluated]:
+def compared(results: Results, space: str, imported: bool = True) -> list[Evaluated]:
     """Return the scores of the metrics of a space's comparison, one metric and data set at a time.
 
     Scores by networks with random weights are on the data sets that have them; where a study or the package has them on
     others only, those on the first of these stand in, and say so.
+
+    Args:
+        results: of the study.
+        space: the search space.
+        imported: whether scores from elsewhere are among them.
     """
     section = results.section(space)
     if not section["comparison"]:
         return []
     found = []
     for dataset in section.datasets:
-        for metric, scores, columns in _scores_on(results, space, dataset):
+        for metric, scores, columns in _scores_on(results, space, dataset, imported):
             facts: dict[str, Any] = {"space": space, "dataset": dataset, "precision": "single"} | _NO_INPUTS | columns
             origin = facts.pop("origin")
             table = scores.assign(metric=metric.name, error=np.nan, **facts)
@@ -102,7 +107,9 @@ def costs(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "networks", "batch_size", "milliseconds"])
 
 
-def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
+def _scores_on(
+    results: Results, space: str, dataset: str, imported: bool
+) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
     """Yield metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
     section = results.section(space)
     networks = results.networks(space)
@@ -110,10 +117,9 @@ def _scores_on(results: Results, space: str, dataset: str) -> Iterator[tuple[Met
     for name in section["comparison"]["metrics"]:
         metric = find_metric(name)
         if metric.cost == "nothing":
-            counts = _counted(section, networks, metric, dataset, results.seed)
-            yield metric, _rows(networks["index"], counts), {"origin": COUNTED}
-    for source, imported in results.imported_scores(space).items():
-        own = imported[imported["dataset"].isin([dataset, ""])]
+            yield metric, _rows(networks["index"], _counted(results, space, metric, dataset)), {"origin": COUNTED}
+    for source, table in (results.imported_scores(space) if imported else {}).items():
+        own = table[table["dataset"].isin([dataset, ""])]
         for name, rows in own.groupby("metric", sort=False):
             found = rows.set_index("index")["score"].reindex(networks["index"]).to_numpy()
             yield _imported(str(name), source), _rows(networks["index"], found), {"origin": IMPORTED}
@@ -159,29 +165,40 @@ def _spread(rows: pd.DataFrame, stands: pd.Series) -> tuple[np.ndarray, np.ndarr
 
 
 def _rows(index: pd.Series, scores: np.ndarray, reasons: Any = "", setting: str = "", draw: int = 0) -> pd.DataFrame:
+    # Others publish minus infinity where there is no score.
+    reasons = np.where(np.isinf(scores), "overflow", reasons)
     scores = np.where(np.isfinite(scores), scores, np.nan)
     facts = {"setting": setting, "draw": draw, "score": scores, "reason": reasons, "seconds": 0.0}
     return pd.DataFrame({"index": index.to_numpy(), **facts})
 
 
-def _counted(section: Section, networks: pd.DataFrame, metric: Metric, dataset: str, seed: int) -> np.ndarray:
+def _counted(results: Results, space: str, metric: Metric, dataset: str) -> np.ndarray:
     """Return what the networks' description counts, or what the metric gives without any inputs."""
+    networks = results.networks(space)
     for column in (metric.name, f"{metric.name}_{dataset}"):
         if column in networks:
             return networks[column].to_numpy(np.float64)
-    conditions = Conditions(section.space(), None, seed=seed)
+    return _without_inputs(results, space, metric.name)
+
+
+@cache
+def _without_inputs(results: Results, space: str, metric: str) -> np.ndarray:
+    """Return the scores of a metric that takes no inputs, the same on every data set."""
+    networks = results.networks(space)
+    conditions = Conditions(results.section(space).space(), None, seed=results.seed)
     pairs = zip(networks["index"], networks["architecture"], strict=True)
-    return np.array([metric.score(Subject(conditions, text, index), "").score for index, text in pairs])
+    return np.array([find_metric(metric).score(Subject(conditions, text, index), "").score for index, text in pairs])
 
 
 def _imported(name: str, source: str) -> Metric:
     """Return what is known of a metric whose scores were computed elsewhere: its sign is that of ours of the name."""
 
-    def score(subject: Subject, setting: str) -> Scored:
-        raise InputError(f"metric {name}@{source}: found scores from elsewhere, which cannot be computed here")
+    own, full = ALIASES.get(name, name), f"{name}@{source}"
 
-    own = ALIASES.get(name, name)
+    def score(subject: Subject, setting: str) -> Scored:
+        raise InputError(f"metric {full}: found scores from elsewhere, which cannot be computed here")
+
     if own not in METRICS:
-        return Metric(f"{name}@{source}", f"{name} ({source})", source, score)
-    title = f"{METRICS[own].title} ({source})"
-    return dataclasses.replace(METRICS[own], name=f"{name}@{source}", title=title, score=score, columns=lambda one: {})
+        return Metric(full, metric_title(full), source, score)
+    facts: dict[str, Any] = {"name": full, "title": metric_title(full)}
+    return dataclasses.replace(METRICS[own], **facts, score=score, columns=lambda one: {})

@@ -29,10 +29,11 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
     Returns:
         `index`, `architecture`, `representative` (the index of the first network with the same graph, which has the
         same score under constant weights), `trained_as` (that of the network that stands for all that train alike: the
-        one whose cell comes first, and so has nothing that leads nowhere), `parameters`, `layers`, for images
-        `convolutions`, and for each data set the operations for one image or token: `flops_{dataset}`, of which a
-        multiplication and an addition are two, and `macs_{dataset}`, in which they are one, as the benchmarks count;
-        sorted by index.
+        one whose cell comes first, and so has nothing that leads nowhere), what its string tells (`Space.traits`:
+        populations, and `skips` where there are such edges), `parameters`, `layers`, `depth`, for images `convolutions`
+        and `relus` (see `Counts` of the family's `counting`), and for each data set the operations for one image or
+        token: `flops_{dataset}`, of which a multiplication and an addition are two, and `macs_{dataset}`, in which they
+        are one, as the benchmarks count; sorted by index.
 
     Raises:
         InputError: an architecture is malformed.
@@ -41,6 +42,7 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
     first, members = distinct(space, table["architecture"].tolist())
     table = table.assign(representative=table["index"].to_numpy()[first[members]])
     table = table.assign(trained_as=_trained_as(space, table))
+    table = table.join(pd.DataFrame([space.traits(architecture) for architecture in table["architecture"]]))
     # Parameters are those of the first data set's networks, which may have images of one channel.
     shapes = shapes or {}
     usual = next(iter(shapes.values()), None)
@@ -66,7 +68,7 @@ def _trained_as(space: Space, table: pd.DataFrame) -> np.ndarray:
 
 def _counts(space: Space, architectures: pd.Series, shape: Any) -> pd.DataFrame:
     family = family_of(space)
-    return pd.DataFrame([vars(family.count(space, architecture, shape)) for architecture in architectures])
+    return pd.DataFrame([family.count(space, architecture, shape) for architecture in architectures])
 
 
 def sample_table(space: Space, count: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -59,6 +59,7 @@ class Page:
     Attributes:
         name: of its files.
         title: one line that says what it shows.
+        caption: two sentences that say what to see in it.
         request: what it is made of in a study, None where the study does not have it.
         table: makes the table of what was requested; if `with_draws`, and a table of every draw by itself.
         figure: draws the figure, of the table if there is one, and otherwise of what was requested.
@@ -66,6 +67,7 @@ class Page:
         cells: gives what the ledger compares, of the table: dictionaries with `block`, `row` and `column` as in the
             record of published numbers, and `reproduced`, `interval_low`, `interval_high`, `note` or a `verdict`.
         with_draws: whether there is a table of draws.
+        shown: makes of the table what people read: fewer rows, or columns in another order; None for all of it.
         options: what the page adds to the section of a search space in a study: JSON schemas by dotted key.
         admits: which search spaces' sections have the options.
         memory: megabytes that its jobs take.
@@ -74,11 +76,13 @@ class Page:
     name: str
     title: str
     request: Callable[[Plan], Request | None]
+    caption: str = ""
     table: Callable[[Results], Any] | None = None
     figure: Callable[[Results], Figure] | None = None
     number: int | None = None
     cells: Callable[[pd.DataFrame], Iterator[dict[str, Any]]] | None = None
     with_draws: bool = False
+    shown: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     admits: Callable[[type[Space]], bool] = field(default=lambda space: True)
     memory: int = 4000

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,17 @@ def describe_run(results: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         config: the study's configuration, all seeds included.
 
     Returns:
-        `command`, `config`, `inputs` (name, sha256, source ... of each file), `versions`, `machine`, and
-        `seconds`: wall time of each stage, summed over its jobs, whenever they ran.
+        `command`, `commit`, `date`, `config`, `inputs` (name, sha256, source ... of each file), `versions`, `machine`,
+        and `seconds`: wall time of each stage, summed over its jobs, whenever they ran.
     """
     return {
         "command": os.environ.get(COMMAND, " ".join(sys.argv)),
         "commit": _commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "config": config,
         "inputs": [json.loads(path.read_text()) for path in sorted((results / "provenance").rglob("*.json"))],
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
-        "machine": {"system": platform.platform(), "processor": platform.machine()},
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "seconds": stage_seconds(results / "times"),
     }
 

@@ -90,10 +90,12 @@ class Results:
         """Return the seconds of training by index."""
         return read_training_cost(self.plan.data(f"{space}.training-cost.parquet")).set_index("index")["seconds"]
 
+    @cache  # noqa: B019
     def published_scores(self, space: str) -> pd.DataFrame:
         """Return the scores that others published for their metrics."""
         return read_published_scores(self.plan.data(f"{space}.published-scores.parquet"))
 
+    @cache  # noqa: B019
     def computed_scores(self, space: str) -> pd.DataFrame:
         """Return the scores that the package has of what takes seconds a network."""
         return read_computed_scores(self.plan.data(f"{space}.computed-scores.parquet"))

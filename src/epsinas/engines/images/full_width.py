@@ -133,7 +133,7 @@ class FullWidthNetwork(nn.Module):
         initialisers = [initialise] if callable(initialise) else list(initialise)
         self.space, self.architecture, self.replicas = space, architecture, len(initialisers)
         self.layers = nn.ModuleList()
-        for recorded in layers(space, architecture, image).layers:
+        for recorded in layers(space, architecture, image):
             weight = torch.empty(self.replicas, *recorded.weight, dtype=dtype)
             bias = torch.empty(self.replicas, recorded.weight[0], dtype=dtype) if recorded.bias else None
             for replica, fill in enumerate(initialisers):

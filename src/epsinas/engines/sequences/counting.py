@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import RecurrentCell
@@ -22,59 +23,73 @@ class Linear:
         return sum(map(math.prod, self.weights)) + self.weights[0][0]
 
 
+class Units(NamedTuple):
+    """A width, and the most linear layers on a path through one time step that leads here."""
+
+    units: int
+    depth: int = 0
+
+
 @dataclass
 class Counting:
-    """Operations on widths; records the linear layers of each recurrent layer in the order of the description."""
+    """Operations on `Units`; records the linear layers of each recurrent layer in the order of the description."""
 
     layers: list[list[Linear]] = field(default_factory=list)
 
-    def linear(self, xs: Sequence[int], features: int) -> int:
+    def linear(self, xs: Sequence[Units], features: int) -> Units:
         """Record a linear layer."""
-        self.layers[-1].append(Linear(tuple((features, units) for units in xs)))
-        return features
+        self.layers[-1].append(Linear(tuple((features, x.units) for x in xs)))
+        return Units(features, max(x.depth for x in xs) + 1)
 
-    def prod(self, xs: Sequence[int]) -> int:
+    def prod(self, xs: Sequence[Units]) -> Units:
         """Keep the width."""
-        return xs[0]
+        return max(xs, key=lambda x: x.depth)
 
-    def sum(self, xs: Sequence[int]) -> int:
+    def sum(self, xs: Sequence[Units]) -> Units:
         """Keep the width."""
-        return xs[0]
+        return self.prod(xs)
 
-    def blend(self, a: int, b: int, c: int) -> int:
+    def blend(self, a: Units, b: Units, c: Units) -> Units:
         """Keep the width."""
-        return a
+        return self.prod([a, b, c])
 
-    def activation_tanh(self, x: int) -> int:
+    def activation_tanh(self, x: Units) -> Units:
         """Keep the width."""
         return x
 
     activation_sigm = activation_leaky_relu = activation_tanh
 
-    def recurrent(self, cell: RecurrentCell[int], x: int, features: int, states: int) -> int:
-        """Record a recurrent layer: one time step has all of its weights."""
+    def recurrent(self, cell: RecurrentCell[Units], x: Units, features: int, states: int) -> Units:
+        """Record a recurrent layer: one time step has all of its weights, and begins with its hidden states."""
         self.layers.append([])
-        return cell(x, (features,) * states)[0]
+        return cell(x, (Units(features),) * states)[0]
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What `count` finds: parameters, FLOPs for one token, linear layers."""
+class Counts(NamedTuple):
+    """What `count` finds: parameters, FLOPs for one token, linear layers, and the most of these on a path.
+
+    Paths are those to the last layer's output through one time step, from the token or a hidden state.
+    """
 
     parameters: int
     flops: int
     layers: int
+    depth: int
 
 
 def layers(space: SequenceSpace, architecture: str) -> list[list[Linear]]:
     """Return the linear layers of every recurrent layer."""
+    return _counted(space, architecture)[0].layers
+
+
+def _counted(space: SequenceSpace, architecture: str) -> tuple[Counting, Units]:
+    """Run the interpreter over a network; return what it recorded, and the last layer's units."""
     counting = Counting()
-    space.network(counting, architecture, space.embedding)
-    return counting.layers
+    return counting, space.network(counting, architecture, Units(space.embedding))
 
 
 def count(space: SequenceSpace, architecture: str, vocabulary: int = 0) -> Counts:
-    """Count a network's parameters, FLOPs (two for each weight of a recurrent layer) and linear layers.
+    """Count a network's parameters, FLOPs (two for each weight of a recurrent layer), linear layers and depth.
 
     A linear layer of n units has n * m weights for each input of m units and n biases; nodes that nothing needs
     count too. With a vocabulary of V tokens, V * (embedding + 1) is added for the embedding, which the decoder
@@ -94,9 +109,11 @@ def count(space: SequenceSpace, architecture: str, vocabulary: int = 0) -> Count
         >>> count(NasBenchNLP(layers=1, embedding=2), recipe).parameters  # 2 * 2 + 2 * 2 + 2
         10
     """
-    linears = [linear for layer in layers(space, architecture) for linear in layer]
+    counting, output = _counted(space, architecture)
+    linears = [linear for layer in counting.layers for linear in layer]
     return Counts(
         parameters=sum(linear.parameters for linear in linears) + vocabulary * (space.embedding + 1),
         flops=sum(2 * math.prod(shape) for linear in linears for shape in linear.weights),
         layers=len(linears),
+        depth=output.depth,
     )

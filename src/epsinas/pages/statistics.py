@@ -1,0 +1,67 @@
+"""Rank correlations of all metrics with their intervals: on which networks, and why others have no score."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from epsinas.evaluation.coefficients import COVERAGES, OWN, coefficients
+from epsinas.paper.compared import STATISTICS, Compared, first_space, statistics_request, statistics_table
+from epsinas.paper.presentation import columns
+from epsinas.study.page import Page
+from epsinas.study.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
+    parts = []
+    for population, members in one.populations.items():
+        networks = members.index[members]
+        coverages = COVERAGES if population == "all" else (OWN,)
+        scores = one.scores.loc[networks]
+        resamples, tried = options["resamples"], one.reasons.notna()
+        table = coefficients(scores, one.performance, one.classes, resamples, rng, coverages, tried)
+        table.insert(1, "population", population)
+        table["why"] = [one.why_missing(name, networks) for name in table["metric"]]
+        parts.append(one.identified(table.assign(ceiling=one.ceiling)))
+    return pd.concat(parts)
+
+
+def _figure(results: Results) -> "Figure":
+    from epsinas.paper.drawing import draw_forest
+
+    table = results.table().query("population == 'all' and coverage == @OWN")
+    return draw_forest(first_space(table), count="archs")
+
+
+PAGE = Page(
+    name="statistics",
+    title="Rank correlations with intervals, on every coverage",
+    caption=(
+        "Rank correlations of every metric with the trained performance and their intervals of 95 %, over the "
+        "networks that it scores (own), those that most metrics share (common), and all, with those without a "
+        "score ranked last or first. Compare metrics on the common coverage; how far last and first are apart "
+        "says what the missing scores leave open."
+    ),
+    request=statistics_request,
+    table=statistics_table(_rows),
+    shown=columns(
+        *(
+            "space",
+            "dataset",
+            "metric",
+            "setting",
+            "precision",
+            "population",
+            "coverage",
+            "networks",
+            "scored",
+            "archs",
+        ),
+        *("spearman", "kendall", "why"),
+    ),
+    figure=_figure,
+    options={"statistics": STATISTICS},
+)
