@@ -1,6 +1,6 @@
 """Write the tables of the default study's committed results into the documents: `python docs/fill_tables.py`.
 
-A document has a pair of marks for each table, `<!-- table: NAME -->` and `<!-- end -->`; what is between them is replaced.
+What stands between the marks `<!-- table: NAME -->` and `<!-- end -->` is replaced.
 """
 
 import re

@@ -29,6 +29,7 @@ CONFIG = {
         "further_networks": 10,
         "networks": 200,
         "comparison": COMPARISON,
+        "statistics": {"resamples": 20},
     },
     "nas-bench-101": {
         "skeleton": {"channels": 4, "cells": 1},
@@ -40,6 +41,7 @@ CONFIG = {
         "precisions": ["single"],
         "networks": 30,
         "comparison": COMPARISON,
+        "statistics": {"resamples": 20},
     },
     "nas-bench-nlp": {
         "skeleton": {"hidden_size": 8, "layers": 1, "embedding": 400},
@@ -52,6 +54,7 @@ CONFIG = {
         "precisions": ["single"],
         "networks": 20,
         "comparison": COMPARISON,
+        "statistics": {"resamples": 20},
     },
 }
 TABLES = ("coverage", "statistics", "differences", "table1", "table3", "table4")

