@@ -26,6 +26,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Fill in what stands between marks, and let links to the figures, right in the repository, be so in the site."""
     markdown = markdown.replace(f"(../{FIGURES}/", f"({FIGURES}/").replace(f"(../../{FIGURES}/", f"(../{FIGURES}/")
+    markdown = markdown.replace("(../CONTRIBUTING.md)", "(contributing.md)")
     markdown = re.sub("<!-- help: (.*?) -->", lambda mark: command_help(mark[1].split()), markdown)
     return re.sub("<!-- keys of a study -->", lambda _: keys_of_a_study(), markdown)
 

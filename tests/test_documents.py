@@ -1,8 +1,8 @@
 """The code of the documents runs, and prints what they say."""
 
-import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def blocks(document: str) -> list[Block]:
     found = re.finditer(
         r'(?:^<!-- (not \w+) -->\n)?^```(\w*)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
     )
-    return [Block(language, title or "", code, mark or "") for mark, language, title, code in map(re.Match.groups, found)]
+    return [Block(*(part or "" for part in match.group(2, 3, 4, 1))) for match in found]
 
 
 def python_of(document: str) -> list[str]:
@@ -135,14 +135,11 @@ def test_the_page_on_metrics_runs():
 
 
 def test_the_tables_of_the_documents_are_those_of_the_committed_results():
-    location = importlib.util.spec_from_file_location("fill_tables", PROJECT / "docs" / "fill_tables.py")
-    assert location is not None and location.loader is not None
-    tables = importlib.util.module_from_spec(location)
-    location.loader.exec_module(tables)
-    for document in tables.DOCUMENTS:
+    tables = runpy.run_path(str(PROJECT / "docs" / "fill_tables.py"))
+    for document in tables["DOCUMENTS"]:
         text = (PROJECT / document).read_text(encoding="utf-8")
         assert "<!-- table: " in text
-        assert tables.filled(text) == text, f"{document}: run docs/fill_tables.py"
+        assert tables["filled"](text) == text, f"{document}: run docs/fill_tables.py"
 
 
 def test_the_study_that_the_tutorial_shows_is_the_one_that_travels():

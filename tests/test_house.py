@@ -25,6 +25,7 @@ ORDER = [
     "scoring",
     "evaluation",
     "weights training",
+    "bench",
     "study",
     "paper",
     "pages",

@@ -18,6 +18,7 @@ from epsinas.scoring import score_architectures
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP, space
 
 if TYPE_CHECKING:
+    from epsinas.bench.standing import rank
     from epsinas.models.diagnosis import diagnose, score
     from epsinas.sources.packaged import load_benchmark
     from epsinas.weights import choose_weights
@@ -26,6 +27,7 @@ _LATER = {
     "choose_weights": "epsinas.weights",
     "diagnose": "epsinas.models.diagnosis",
     "load_benchmark": "epsinas.sources.packaged",
+    "rank": "epsinas.bench.standing",
     "score": "epsinas.models.diagnosis",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate",
     "list_metrics",
     "load_benchmark",
+    "rank",
     "score",
     "score_architectures",
     "space",

@@ -32,7 +32,7 @@ KEYS = {
     "published-scores": ["index", "dataset", "metric"],
     "computed-scores": ["index", "dataset", "metric", "setting"],
 }
-OWN = (".computed-scores.parquet", ".networks.parquet")
+OWN = (".computed-scores.parquet", ".own-scores.parquet", ".networks.parquet")
 """Tables that the benchmarks and others did not publish."""
 OF_OTHERS = [name for name in packaged.FILES if "computed" not in name]
 """Files that the benchmarks and others published."""
@@ -105,9 +105,10 @@ def test_a_value_that_is_no_count_of_answers_is_refused():
 
 def test_all_tables_take_less_than_five_megabytes():
     sizes = {path.name: path.stat().st_size for path in DATA.iterdir() if path.name.startswith("nas-bench-")}
-    assert len(sizes) == 11
+    assert len(sizes) == 14
     assert sum(sizes.values()) < 3.5e6
     assert sum(size for name, size in sizes.items() if ".networks." in name) < 1.5e5
+    assert sum(size for name, size in sizes.items() if ".own-scores." in name) < 2e5
     assert sum(size for name, size in sizes.items() if "computed" in name) < 1e6
 
 
@@ -146,6 +147,41 @@ def test_networks_are_what_is_counted_of_them(space):
         assert _partition(found[name].head(500)) == _partition(same[name])
         # Whoever stands for others stands for itself.
         assert set(found[name]) == set(found.loc[found["index"] == found[name], "index"])
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_own_scores_are_what_the_script_computes(space):
+    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_own_scores.py"))
+    described = yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"][space]["own-scores"]
+    found = pd.read_parquet(DATA / f"{space}.own-scores.parquet")
+    networks = packaged.networks(space)
+    assert found["index"].tolist() == networks["index"][networks["index"] == networks["trained_as"]].tolist()
+    sample = slice(7, None, len(found) // 6)
+    expected = script["own_scores"](space, described, sample)
+    # Single precision: the order of sums differs between processors.
+    pd.testing.assert_frame_equal(found.iloc[sample].reset_index(drop=True), expected, check_exact=False, rtol=1e-4)
+
+
+def test_own_scores_of_data_sets_of_one_shape_are_the_same():
+    table = packaged.own_scores("nas-bench-201")
+    key = ["index", "metric", "precision"]
+    first, second = (table.query("dataset == @name").set_index(key)["score"] for name in ("cifar10", "cifar100"))
+    assert first.equals(second)
+    assert not first.equals(table.query("dataset == 'ImageNet16-120'").set_index(key)["score"])
+    counts = table.query("dataset == 'cifar10'").groupby(["metric", "precision"])["index"].count()
+    assert counts.to_dict() == {
+        ("epsilon", "single"): 3_040,
+        ("epsilon", "extended"): 5_259,
+        ("expected_synflow", "single"): 5_260,
+    }
+
+
+def test_what_the_package_has_of_a_benchmark():
+    assert packaged.kinds("nas-bench-101") == (
+        *("architectures", "networks"),
+        *("performance", "computed-scores", "own-scores"),
+    )
+    assert packaged.kinds("cifar10") == ()
 
 
 def _partition(labels: pd.Series) -> list[list[int]]:
@@ -253,7 +289,7 @@ def test_every_column_has_an_origin_and_a_licence():
         described = {name for kind in kinds if not kind.endswith(("-scores", "networks")) for name in kinds[kind]}
         assert set(pd.read_parquet(DATA / f"{space}.parquet")) == described
         assert list(pd.read_parquet(DATA / f"{space}.networks.parquet")) == list(kinds["networks"])
-        for kind in ("published-scores", "computed-scores"):
+        for kind in ("published-scores", "computed-scores", "own-scores"):
             if scores := kinds.get(kind):
                 assert set(pd.read_parquet(DATA / f"{space}.{kind}.parquet")) == {"index", *scores}
 

@@ -1,4 +1,4 @@
-"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose` and `epsinas init`."""
+"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank` and `epsinas init`."""
 
 import argparse
 import contextlib
@@ -10,6 +10,7 @@ from epsinas import __version__
 from epsinas.cli.init import add_init
 from epsinas.cli.models import add_diagnose
 from epsinas.cli.options import add_import_option
+from epsinas.cli.rank import add_rank
 from epsinas.cli.spaces import add_score, add_weights
 from epsinas.errors import InputError
 from epsinas.registry import import_all
@@ -46,6 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
     add_import_option(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add_command in (add_score, add_weights, add_diagnose, add_init):
+    for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init):
         add_command(commands)
     return parser

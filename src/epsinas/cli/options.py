@@ -87,16 +87,16 @@ def add_output_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE.csv", help="default: standard output")
 
 
-def check_output(file: str | None) -> None:
+def check_output(file: str | None, option: str = "--output") -> None:
     """Find before the work what would keep its result from being written."""
     if file is None:
         return
     path = Path(file)
     if not path.name or (path.exists() and not path.is_file()):
-        raise InputError(f"--output: found {str(path)!r}, expected the name of a file")
+        raise InputError(f"{option}: found {str(path)!r}, expected the name of a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"--output: {path} cannot be written, {folder} is not a writable folder")
+        raise InputError(f"{option}: {path} cannot be written, {folder} is not a writable folder")
 
 
 @contextlib.contextmanager

@@ -461,7 +461,7 @@ def draw_forest(
     Returns:
         Panels of one search space side by side, of several below one another. Rows are in the order of the coefficient,
         its mean over the panels, the highest above. A point is a coefficient, a bar its interval, the number on the
-        right that of networks. The dotted line is the ceiling.
+        right that of networks; points of scores from elsewhere are open. The dotted line is the ceiling.
 
     Raises:
         InputError: several rows in one panel have the same name.
@@ -480,6 +480,8 @@ def draw_forest(
         found = f"found several rows of {twice['label'].iloc[0]} on {twice['title'].iloc[0]}"
         raise InputError(f"table: {found}, expected one, or others in label, setting or precision")
     handles: list[Artist] = [Line2D([], [], color="0.3", marker="o", label="95 % interval")]
+    if not all(metric_style(name).filled for name in table["metric"]):
+        handles.append(Line2D([], [], color="0.3", marker="o", markerfacecolor="white", label="scores from elsewhere"))
     if (table["metric"] == baseline).any():
         handles.append(Line2D([], [], label=metric_style(baseline).label, **_BASELINE))
     if "ceiling" in table:

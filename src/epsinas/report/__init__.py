@@ -1,1 +1,1 @@
-"""The report of a study: one page that opens without a network, with everything that the study made."""
+"""Pages that open without a network: the report of a study, and where a metric of one's own stands."""

@@ -155,6 +155,37 @@ def computed_scores(space: str) -> pd.DataFrame:
     return rows.assign(setting=rows["setting"].fillna(""))
 
 
+def own_scores(space: str) -> pd.DataFrame:
+    """Return the scores of this project's own metrics for the networks of a benchmark.
+
+    Args:
+        space: as for `architectures`.
+
+    Returns:
+        `index` int32, of networks that stand for all that train alike, `dataset`, `inputs`, what the networks saw,
+        `metric`, `precision`, `score` float64 (float32 digits), `source`. A network that has no score has no row.
+
+    Raises:
+        InputError: the package has no such scores of the space.
+
+    Example:
+        >>> table = own_scores("nas-bench-201")
+        >>> table.query("dataset == 'cifar10' and metric == 'epsilon'").groupby("precision")["index"].count().to_dict()
+        {'extended': 5259, 'single': 3040}
+    """
+    return _rows(space, "own-scores", ["dataset", "inputs", "metric", "precision", "source"], "score")
+
+
+def kinds(space: str) -> tuple[str, ...]:
+    """Return what the package has of a benchmark: `architectures`, `performance`, `networks`, `published-scores` ...
+
+    Example:
+        >>> "published-scores" in kinds("nas-bench-101")
+        False
+    """
+    return tuple(_RECORD["benchmarks"].get(space, ()))
+
+
 def networks(space: str) -> pd.DataFrame:
     """Return what is known of each network before it is scored, at its space's default skeleton.
 
@@ -286,8 +317,12 @@ def _rows(space: str, kind: str, labels: list[str], measure: str) -> pd.DataFram
     """Return a row for each network and column that has a value, `labels` saying which column it is."""
     table = _read(space, kind)
     parts = []
-    for column, facts in _columns(space, kind).items():
-        facts = facts | {"source": _RECORD["origins"][facts["origin"]]["source"]}
+    described = [
+        (column, facts | {"dataset": dataset, "source": _RECORD["origins"][facts["origin"]]["source"]})
+        for column, facts in _columns(space, kind).items()
+        for dataset in facts.get("datasets", [facts.get("dataset")])
+    ]
+    for column, facts in described:
         part = pd.DataFrame({"index": table["index"]} | {label: facts.get(label) for label in labels})
         part[measure] = _values(table[column], facts)
         parts.append(part if facts.get("missing") == "failed" else part.dropna(subset=measure))
