@@ -117,17 +117,20 @@ def evaluated(name, scores, accuracy):
     return Evaluated(METRICS[name], table.assign(**facts, error=np.nan, reason=""), performance, "test", 1)
 
 
+CLASSES = pd.Series(range(5))
+
+
 def test_the_common_coverage():
     accuracy = [1.0, 2.0, 3.0, 4.0, 5.0]
     first = evaluated("naswot", [1.0, 2.0, 3.0, 4.0, np.nan], accuracy)
     # A lower one is better: the sign turns it.
     second = evaluated("tenas_ntk", [np.nan, -2.0, -4.0, -3.0, -9.0], accuracy)
-    rows = common_rows([first, second])
+    rows = common_rows([first, second], CLASSES)
     assert [row["common"] for row in rows] == [3, 3]
     assert [row["spearman_common"] for row in rows] == [pytest.approx(1), pytest.approx(0.5)]
     assert [row["same_as"] for row in rows] == ["", ""]
     third = evaluated("near", [10.0, 20.0, 40.0, 80.0, 80.0], accuracy)
-    assert [row["same_as"] for row in common_rows([first, second, third])] == ["near", "", "naswot"]
+    assert [row["same_as"] for row in common_rows([first, second, third], CLASSES)] == ["near", "", "naswot"]
 
 
 def test_scores_of_one_s_own(tmp_path):
