@@ -94,8 +94,8 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
     Returns:
         `name`, `title`, `count` of networks, `datasets` with their titles, `titles` by data set and metric, `colours`
         by metric, and `packed`: gzip and base64 of a JSON object with `index`, `architectures`, `parameters`, `places`
-        (by data set and metric, where in `columns` its scores are; equal ones are there once) and `columns` (five
-        digits, null for no score).
+        (by data set and metric, where in `columns` its scores are; equal ones are there once) and `columns` (counts
+        exactly, other numbers with five digits, null for no score).
     """
     found = []
     for space in results.request.networks:
@@ -132,7 +132,9 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:
-    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values]
+    """Return counts as they are, other numbers with five digits, None for none."""
+    found = ((float(value), np.isfinite(value)) for value in values)
+    return [(int(value) if value.is_integer() else float(f"{value:.5g}")) if known else None for value, known in found]
 
 
 def explorer_plots() -> dict[str, Any]:
