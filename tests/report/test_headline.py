@@ -67,7 +67,7 @@ def tables():
 
 
 def test_rankings_are_on_the_networks_that_metrics_share(plan, tables):
-    table = rankings(plan, tables)
+    table = rankings(plan, tables, {})
     assert table["precision"].tolist() == ["single", "extended"]
     first = table.iloc[0]
     assert first[["spearman", "spearman_low", "spearman_last", "spearman_first"]].tolist() == pytest.approx(
@@ -126,6 +126,13 @@ def test_without_performances_there_is_a_coverage(plan, tables):
         "no numbers of the paper to compare with",
         "report.html",
     )
+
+
+def test_without_statistics_there_is_rho_and_that_with_a_loss_is_turned(plan, tables):
+    row = IDENTITY | {"precision": "single", "spearman_global": -0.25}
+    found = {"coverage": tables["coverage"], "table1": pd.DataFrame([row | {"metric": "synflow"}, row])}
+    assert rankings(plan, found, {"nas-bench-201": "accuracy"})["spearman"][0] == -0.25
+    assert rankings(plan, found, {"nas-bench-201": "loss"})["spearman"][0] == 0.25
 
 
 def test_closing_lines(plan, tables):
