@@ -13,7 +13,7 @@ from epsinas.metrics.base import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results" / "reference"
-DOCUMENTS = ("docs/findings.md",)
+DOCUMENTS = ("docs/findings.md", "docs/statistics.md")
 
 MEASURES = ["spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5"]
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
@@ -70,6 +70,21 @@ def metrics() -> str:
     )
 
 
+def coverages() -> str:
+    """Epsilon's rank correlations on every coverage, in single precision."""
+    table = pd.read_csv(REFERENCE / "tables" / "statistics.csv")
+    own = table.query(
+        "space == 'nas-bench-201' and metric == 'epsilon' and precision == 'single' and population == 'all'"
+    )
+    rows = [
+        f"| {TITLES.get(row.dataset, row.dataset)} | {row.coverage} | {row.archs:,} "
+        f"| {row.spearman:.3f} [{row.spearman_low:.3f}, {row.spearman_high:.3f}] "
+        f"| {row.kendall:.3f} [{row.kendall_low:.3f}, {row.kendall_high:.3f}] |"
+        for row in own.itertuples()
+    ]
+    return _table("data set | coverage | networks | rho | tau", "--:::", rows)
+
+
 def verdicts() -> str:
     """The summary of the ledger."""
     table = pd.read_csv(REFERENCE / "ledger-summary.csv")
@@ -77,7 +92,12 @@ def verdicts() -> str:
     return _table(" | ".join(table.columns), "-" + ":" * (len(table.columns) - 1), rows)
 
 
-FILLED: dict[str, Callable[[], str]] = {"epsilon": epsilon, "metrics": metrics, "verdicts": verdicts}
+FILLED: dict[str, Callable[[], str]] = {
+    "epsilon": epsilon,
+    "metrics": metrics,
+    "coverages": coverages,
+    "verdicts": verdicts,
+}
 
 
 def filled(document: str) -> str:

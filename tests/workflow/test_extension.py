@@ -57,6 +57,9 @@ class Chain:
     def neighbours(self, architecture):
         return [other for other in self.architectures() if abs(int(other) - int(architecture)) == 1]
 
+    def traits(self, architecture):
+        return {"length": int(architecture)}
+
     def cell(self, ops, architecture, x, channels):
         for _ in range(self.parse(architecture)):
             x = ops.add([x, ops.avg_pool(ops.batch_norm(ops.conv(ops.relu(x), channels, 3)), 3, 1)])

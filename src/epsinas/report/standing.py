@@ -41,7 +41,7 @@ def render_standing(standing: Standing, name: str) -> str:
         f'<figure id="section-{at}" class="{"drawn" if at == 0 else "table"}"><h2>{escape(head)}</h2>{content}</figure>'
         for at, (head, content) in enumerate(sections.items())
     )
-    found = "".join(f"<p>{escape(sentence)}.</p>" for sentence in in_sentences(standing))
+    found = "".join(f"<p>{escape(one[0].upper() + one[1:])}.</p>" for one in in_sentences(standing))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
