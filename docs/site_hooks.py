@@ -28,6 +28,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     markdown = markdown.replace(f"(../{FIGURES}/", f"({FIGURES}/").replace(f"(../../{FIGURES}/", f"(../{FIGURES}/")
     markdown = markdown.replace("(../CONTRIBUTING.md)", "(contributing.md)")
     markdown = re.sub("<!-- help: (.*?) -->", lambda mark: command_help(mark[1].split()), markdown)
+    markdown = re.sub("<!-- pages -->", lambda _: tables_and_figures(), markdown)
     return re.sub("<!-- keys of a study -->", lambda _: keys_of_a_study(), markdown)
 
 
@@ -40,6 +41,21 @@ def command_help(arguments: list[str]) -> str:
     with redirect_stdout(printed), suppress(SystemExit):
         main([*arguments, "--help"])
     return f"```text\n{printed.getvalue().rstrip()}\n```"
+
+
+def tables_and_figures() -> str:
+    """Return a row for each page: its name, what it is, and what to see in it."""
+    from epsinas.study.page import PAGES
+
+    def order(name: str) -> tuple[str, int]:
+        return re.sub(r"\d+$", "", name), int(re.search(r"\d*$", name)[0] or 0)
+
+    rows = [
+        f"| `{page.name}` | {'table' if page.table else ''}{' and ' if page.table and page.figure else ''}"
+        f"{'figure' if page.figure else ''} | **{page.title}.** {' '.join(page.caption.split())} |"
+        for page in sorted(PAGES, key=lambda page: order(page.name))
+    ]
+    return "\n".join(["| name | | |", "|---|---|---|", *rows])
 
 
 def keys_of_a_study() -> str:

@@ -3,6 +3,8 @@
 import os
 import re
 import runpy
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from epsinas.cli import main
 from epsinas.models import lumped
 from epsinas.models.lumped import RULES, Classes, LumpedTensor, full
 from tests.conftest import PROJECT
@@ -57,19 +60,27 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
         yield command, output
 
 
-def printed_by(command: str) -> str:
-    """What a shell prints on both streams, with this Python's programs found first."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def printed_by(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command prints, standard error first; epsinas runs in this process, anything else in a shell."""
+    program, *arguments = shlex.split(command)
+    if program == "epsinas":
+        assert main(arguments) == 0
+        captured = capsys.readouterr()
+        return captured.err + captured.out
+    # This Python's `python`, also where its environment is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", command],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=True,
+        ["bash", "-c", command], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+@pytest.fixture(autouse=True)
+def _pipe_signal():
+    """The command line changes what a closed pipe does to the process."""
+    before = signal.getsignal(signal.SIGPIPE)
+    yield
+    signal.signal(signal.SIGPIPE, before)
 
 
 class Shortcut(nn.Linear):
@@ -100,7 +111,7 @@ def test_what_a_document_shows_is_what_comes_out(document, tmp_path, monkeypatch
             printed = capsys.readouterr().out
         elif block.language == "console":
             for command, said in commands(block.code):
-                found = printed_by(command)
+                found = printed_by(command, capsys)
                 assert block.mark == "not compared" or agree(found, said), f"$ {command}\n{found}"
     for module in ("my_models", "my_metric"):
         sys.modules.pop(module, None)
