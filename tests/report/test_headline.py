@@ -95,8 +95,8 @@ def test_the_sentences_say_on_which_networks(plan, tables):
         "The others have no score: input and output are not connected (10), signals vanish below the range of the "
         "numbers (390). Over all networks ρ is −0.25 if those are ranked last and 0.50 if first. In extended precision "
         "it scores 970 of 1,000 networks, and ρ is 0.45. On the 500 networks that most metrics share its ρ is 0.75, "
-        "that of parameters 0.70 (difference 0.05 [−0.01, 0.11]), that of NASWOT (published) 0.90. The noise of training "
-        "leaves no metric more than 0.980. A network takes 12.3 ms of one core."
+        "that of parameters 0.70 (difference 0.05 [−0.01, 0.11]), that of NASWOT (published) 0.90. The noise of "
+        "training leaves no metric more than 0.980. A network takes 12.3 ms of one core."
     )
 
 
