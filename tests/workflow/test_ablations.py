@@ -209,7 +209,8 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     summary = pd.read_csv(results / "ledger-summary.csv")
     assert summary["numbers"].iloc[-1] == 860
     number, verdicts, path = output.splitlines()[-3:]
-    assert re.fullmatch(r"epsilon, NAS-Bench-101, CIFAR-10: Spearman's rho -?\d\.\d{3} over \d+ of \d+ networks", number)
+    found = r"epsilon, NAS-Bench-101, CIFAR-10: Spearman's rho -?\d\.\d{3} over \d+ of \d+ networks"
+    assert re.fullmatch(found, number)
     assert verdicts.startswith("860 numbers of the paper: ")
     assert f"{(ledger['verdict'] == 'not run').sum()} not run" in verdicts
     assert path == "results/toy/report.html"

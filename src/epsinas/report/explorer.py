@@ -85,7 +85,11 @@ def _scores_of(results: Results, space: str, index: pd.Index) -> Iterator[tuple[
         if run.space == space and run.metric != TOGETHER:
             yield run.dataset, run.metric, metric_title(run.metric), results.first_scores(run)
     for one in compared(results, space):
-        yield one.scores["dataset"].iloc[0], one.metric.name, metric_title(one.metric.name), first_signed(one, index)
+        name, title, first = one.metric.name, metric_title(one.metric.name), one.scores.iloc[0]
+        if name in results.section(space).metrics:
+            # The study's own in another precision.
+            name, title = f"{name} {first['precision']}", f"{title}, {first['precision']} precision"
+        yield first["dataset"], name, title, first_signed(one, index)
 
 
 def packed_spaces(results: Results) -> list[dict[str, Any]]:
@@ -123,12 +127,16 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
                 "count": len(networks),
                 "datasets": {dataset: title_of(dataset) for dataset in titles},
                 "titles": titles,
-                "colours": {name: metric_style(name).colour for names in titles.values() for name in names},
+                "colours": {name: _colour(name) for names in titles.values() for name in names},
                 # Without the time, the same scores give the same page.
                 "packed": b64encode(gzip.compress(text, mtime=0)).decode(),
             }
         )
     return found
+
+
+def _colour(name: str) -> str:
+    return metric_style(name.partition(" ")[0]).colour
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

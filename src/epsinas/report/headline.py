@@ -97,7 +97,8 @@ def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
     if "own" not in own.index:
         return {}
     first = own.loc["own"]
-    row = {name: first[name] for name in ("spearman", "spearman_low", "spearman_high", "ceiling")}
+    # The package may have more scores than the run itself computed.
+    row = {name: first[name] for name in ("networks", "scored", "spearman", "spearman_low", "spearman_high", "ceiling")}
     row |= {f"spearman_{kind}": own.loc[kind, "spearman"] for kind in ("last", "first") if kind in own.index}
     others = beside[(beside["metric"] != costs["metric"]) & (beside["coverage"] == "common")]
     if "common" in own.index and len(others):
