@@ -344,6 +344,7 @@ def test_the_published_weights_are_the_usual_ones(capsys, arguments):
         (["--seed", "-1"], "--seed: found -1, expected 0 or more"),
         (["--networks", "0"], "--networks: found 0, expected 1 or more"),
         (["--cells", "0"], "--cells: found 0, expected 1 or more"),
+        (["--channels", "-1"], "--channels: found -1, expected 1 or more"),
         (["--output", "."], "--output: found '.', expected the name of a file"),
     ],
 )
