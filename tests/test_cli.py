@@ -292,7 +292,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(capsys, arg
 
 
 def test_a_full_disk_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
-    def full(path, text):
+    def full(path, text, encoding):
         path.touch()
         raise OSError(28, "No space left on device")
 
