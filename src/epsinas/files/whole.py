@@ -51,7 +51,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
     finally:
         if temporary is not None:
-            with suppress(NotADirectoryError):
+            with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             _unfinished.discard(temporary)
 
