@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -289,6 +291,37 @@ def test_a_worker_that_is_killed_is_one_line(batch):
     message = "jobs: a worker process was killed, perhaps because memory ran out; found 2, expected fewer"
     with pytest.raises(InputError, match=message):
         score_architectures(SPACE, ARCHITECTURES, batch, metric=own_metric(fatal), jobs=2)
+
+
+def test_a_main_module_that_is_gone_is_not_needed(tmp_path):
+    program = "import os; os.remove(__file__)\n" + PROGRAM
+    (tmp_path / "program.py").write_text(program)
+    words = [sys.executable, "program.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
+
+
+def test_what_workers_cannot_take_is_one_line(batch):
+    lock = Lock()
+
+    def locked(network, inputs):
+        return lock and 1.0
+
+    message = (
+        r"jobs: workers cannot take the metric or the search space \(TypeError: cannot pickle '_thread.lock' object"
+    )
+    with pytest.raises(InputError, match=message):
+        score_architectures(SPACE, ARCHITECTURES, batch, metric=own_metric(locked), jobs=2)
+
+
+def test_a_module_that_workers_cannot_import_is_one_line(batch, monkeypatch):
+    module = ModuleType("phantom")
+    exec("def mine(network, inputs):\n    return 1.0", module.__dict__)
+    monkeypatch.setitem(sys.modules, "phantom", module)
+    message = r"^jobs: workers cannot take .* \(ModuleNotFoundError: No module named 'phantom'\); found 2, expected 1, "
+    with pytest.raises(InputError, match=message):
+        score_architectures(SPACE, ARCHITECTURES, batch, metric=own_metric(module.mine), jobs=2)
 
 
 # Metrics.

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -293,7 +294,7 @@ def _scored_in_tasks(
             yield _score_task(metric, settings, conditions, task)
         return
     import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
     # Workers that joblib starts need no main guard, and take large arrays by memory map.
     pool = joblib.Parallel(
@@ -312,6 +313,13 @@ def _scored_in_tasks(
         raise InputError(
             f"jobs: a worker process was killed, perhaps because memory ran out; found {jobs}, expected fewer"
         ) from None
+    except (BrokenProcessPool, PicklingError) as error:
+        # A worker's stack trace, which ends in quotes, or what kept the task from being sent.
+        (*_, reason) = (line for line in str(error.__cause__ or error).splitlines() if line.strip('" '))
+        raise InputError(
+            f"jobs: workers cannot take the metric or the search space ({reason}); found {jobs}, expected 1, or what "
+            "can be imported"
+        ) from None
 
 
 @contextmanager
@@ -319,7 +327,7 @@ def _starting_workers() -> Iterator[None]:
     """Hold signals back while workers are started, and let these never hear Ctrl-C, which a terminal tells them, too.
 
     A worker that is half started would complain of its end. It keeps what is blocked when it is started, so that it
-    does not hear Ctrl-C before it can say what to do about it either; `_end_with` ends it.
+    does not hear Ctrl-C while it starts either; `_end_with` ends it.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
