@@ -1,7 +1,6 @@
 import csv
 import io
 import os
-import signal
 import subprocess
 import sys
 
@@ -25,14 +24,6 @@ ARCHITECTURES = [
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|nor_conv_3x3~1|nor_conv_3x3~2|",
     "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _pipe_signal():
-    """The command line changes what a closed pipe does to the process."""
-    before = signal.getsignal(signal.SIGPIPE)
-    yield
-    signal.signal(signal.SIGPIPE, before)
 
 
 @pytest.fixture

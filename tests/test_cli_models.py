@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,9 +70,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     np.save(tmp_path / "batch.npy", np.random.default_rng(0).standard_normal((6, 3, 8, 8)).astype(np.float32))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
-    before = signal.getsignal(signal.SIGPIPE)
     yield tmp_path
-    signal.signal(signal.SIGPIPE, before)
     sys.modules.pop("my_models", None)
 
 

@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 
@@ -8,14 +7,6 @@ from epsinas import rank
 from epsinas.cli import main
 from epsinas.report.standing import render_standing
 from epsinas.sources.packaged import networks
-
-
-@pytest.fixture(autouse=True)
-def _pipe_signal():
-    """The command line changes what a closed pipe does to the process."""
-    before = signal.getsignal(signal.SIGPIPE)
-    yield
-    signal.signal(signal.SIGPIPE, before)
 
 
 @pytest.fixture

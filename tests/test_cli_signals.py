@@ -142,16 +142,6 @@ def test_a_terminal_that_is_closed_ends_the_program(start):
     assert (program.returncode, out, err) == (128 + signal.SIGHUP, "", "epsinas: ended by SIGHUP\n")
 
 
-def test_what_is_ignored_stays_ignored(folder):
-    """As `nohup` does with SIGHUP."""
-    program = (
-        "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from epsinas import cli;"
-        "cli._end_on_signals(); os.kill(os.getpid(), signal.SIGHUP); print('on')"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
-
-
 def test_a_worker_that_is_killed_is_one_line_of_the_program(start):
     program = start()
     working(program)
@@ -159,17 +149,6 @@ def test_a_worker_that_is_killed_is_one_line_of_the_program(start):
     out, err = program.communicate(timeout=30)
     message = "jobs: a worker process was killed, perhaps because memory ran out; found 2, expected fewer"
     assert (program.returncode, out, err) == (2, "", f"epsinas: {message}\n")
-
-
-def test_unfinished_files_are_removed(folder):
-    program = (
-        "import os, signal; from epsinas import cli; from epsinas.files.whole import atomic; cli._end_on_signals()\n"
-        "with atomic('scores.csv') as temporary:\n"
-        "    temporary.touch(); os.kill(os.getpid(), signal.SIGTERM)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "epsinas: ended by SIGTERM\n")
-    assert [path.name for path in folder.iterdir() if "scores" in path.name] == []
 
 
 def test_the_program_listens_before_it_imports_anything_slow():

@@ -16,7 +16,7 @@ ORDER = [
     "errors",
     "compilation registry streams",
     "files",
-    "spaces",
+    "interruption spaces",
     "sources",
     "datasets",
     "engines",

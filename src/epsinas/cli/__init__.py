@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from epsinas.errors import InputError
-from epsinas.files.whole import discard_unfinished
+from epsinas.interruption import end_on_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         _open_streams()
-        _end_on_signals()
+        end_on_signals()
+        # A reader that closes the pipe early, such as head, ends this program like any other filter.
+        with suppress(AttributeError):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         _run(arguments)
     except InputError as error:
@@ -95,28 +98,3 @@ def _drop_output() -> None:
     """Forget what could not be written to standard output: Python would try again at its end, and complain."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _end_on_signals() -> None:
-    """Let signals end the program at once, with one line, whatever it is doing; what a user ignores stays ignored.
-
-    An exception would end it as well, but for one that arises where none can be raised, or in an import that takes it
-    for a failure of its own. Workers see that the program has ended, and do so, too (`epsinas.scoring`).
-    """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, _end)
-    # A reader that closes the pipe early, such as head, ends this program like any other filter.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # Loky's helper would say on standard error that it tidied up after a program that has ended.
-    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
-
-
-def _end(number: int, frame: object) -> None:
-    discard_unfinished()
-    said = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
-    with suppress(OSError):
-        os.write(2, f"epsinas: {said}\n".encode())
-    os._exit(128 + number)
