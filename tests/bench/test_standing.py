@@ -5,6 +5,7 @@ from scipy import stats
 
 import epsinas
 from epsinas import InputError, evaluate, rank
+from epsinas.bench.rivals import rivals
 from epsinas.bench.text import as_text, footnote, in_sentences, tables
 from epsinas.evaluation.performance import performance_of
 from epsinas.sources import packaged
@@ -123,7 +124,6 @@ def test_others_are_compared_on_the_same_networks(standing, accuracy):
     assert places[0] == 1
     assert places[-1] <= len(common) + 1
     assert (common["place"].diff().dropna() >= 0).all()
-    assert (common["scored"] >= 15_625 / 2).all()
     assert standing.others.loc[~standing.others["common"], "place"].isna().all()
 
 
@@ -168,16 +168,43 @@ def test_losses_are_turned():
     assert list(found.partial["given"]) == ["parameters", "flops", "parameters_and_flops", "layers"]
 
 
-def test_nas_bench_101_has_one_population():
+def test_a_sample_is_compared_on_itself():
     networks = packaged.networks("nas-bench-101").iloc[:400]
-    found = rank(dict(zip(networks["index"], networks["depth"], strict=True)), "nas-bench-101", resamples=20)
-    assert (found.split, found.epochs) == ("valid", 108)
+    scores = networks.set_index("index")["depth"].astype(float)
+    scores.iloc[:30] = np.nan
+    found = rank(scores, "nas-bench-101", resamples=20)
+    assert (found.split, found.epochs, found.sampled) == ("valid", 108, True)
     assert set(found.coverage["population"]) == {"all", "parameter_free", "distinct"}
-    # 400 of 15,000 networks are too few for a say in what the others are compared on.
+    row = own(found, "coverage", population="all")
+    assert (row["networks"], row["scored"], row["absent"], row["nan"]) == (15_000, 370, 14_600, 30)
+    assert [own(found, coverage=name)["archs"] for name in ("own", "last", "first")] == [370, 400, 400]
+    assert found.others["archs"].max() == 370
+    assert found.place is not None
+    assert found.top.set_index("measure").loc["precision_10", "random"] == pytest.approx(10 / 400, rel=0.2)
+    assert "over 370 of 15,000 networks" in str(found)
+    assert "given, those without a score last" in str(found)
+    assert in_sentences(found)[-1].startswith("scores were given of a sample of the networks")
+
+
+def test_too_few_scores_for_a_place():
+    """All networks were tried, and most failed."""
+    networks = packaged.networks("nas-bench-101")
+    scores = networks["depth"].where(networks["index"] % 5 < 2)
+    found = rank(dict(zip(networks["index"], scores, strict=True)), "nas-bench-101", resamples=5)
+    assert not found.sampled
     assert found.place is None
+    assert set(found.coefficients["coverage"]) == {"own", "last", "first"}
     assert not found.others["common"].any()
-    assert "too few networks for a place" in in_sentences(found)[1]
+    assert in_sentences(found)[1].startswith("without a place among the other metrics")
     assert [table.title for table in tables(found)][-1].startswith("Other metrics, each")
+
+
+def test_metrics_of_few_classes_are_compared_in_pairs(standing, networks):
+    """A fifth of the classes may be half of the networks."""
+    classes = networks.set_index("index")["trained_as"]
+    for one in rivals("nas-bench-201", "cifar10", networks):
+        share = one.scores.notna().groupby(classes).any().mean()
+        assert own(standing, "others", metric=one.name)["common"] == (share >= 0.5), one.name
 
 
 def test_trainings_on_half_of_the_images(accuracy):
@@ -223,6 +250,13 @@ def test_too_little_to_rank(scores, message):
     with pytest.raises(InputError) as caught:
         rank(scores)
     assert str(caught.value).startswith(message)
+
+
+def test_networks_that_perform_alike(networks):
+    """Those whose outputs do not depend on their inputs answer at random."""
+    apart = networks.loc[~networks["connected"], "index"].head(20)
+    with pytest.raises(InputError, match=r"^scores: found 20 networks that perform alike, expected some that do not$"):
+        rank(dict(zip(apart, range(20), strict=True)))
 
 
 def test_it_prints_everything(standing):

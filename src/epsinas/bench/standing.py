@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from epsinas.evaluation.coefficients import (
     FIRST,
     LAST,
     OWN,
+    SHARING,
     coefficients,
     differences,
     partial_coefficients,
@@ -73,14 +75,17 @@ class Standing:
     """Of the resamples."""
     scores: pd.Series
     """The scores as they were given, by the benchmark's index, NaN for none."""
+    sampled: bool
+    """Whether the scores are of a sample, fewer than half of the networks: then all but `coverage` is over these."""
     elsewhere: int
     """Scores of networks of the search space that the package has no performance of."""
     coverage: pd.DataFrame
     """A row for each population: `population`, `networks` that were trained, `scored`, those without a score by reason
     (`absent`, `nan`, `infinite`), and `spearman` and `kendall` over those with one."""
     coefficients: pd.DataFrame
-    """A row for each `coverage`: the `own` networks; all with those without a score ranked `last`, or `first`; and
-    `common`, the networks that most metrics share. `archs` is how many there are."""
+    """A row for each `coverage`: the `own` networks; all (of a sample: those that were given) with those without a
+    score ranked `last`, or `first`; and `common`, the networks that most metrics share. `archs` is how many there
+    are."""
     measures: pd.DataFrame
     """The six measures of `epsinas.evaluate` over the networks with a score: `measure`, `value`."""
     partial: pd.DataFrame
@@ -89,7 +94,8 @@ class Standing:
     """Spearman's rho of the scores with what is counted of the networks: `count`, `spearman`."""
     top: pd.DataFrame
     """How good the top of the ranking is (`epsinas.evaluation.top.top_measures`): `measure`, its value over the
-    networks with a score (`own`) and over all, the others ranked last (`all`), and that of chance (`random`)."""
+    networks with a score (`own`) and over all (of a sample: those that were given), the others ranked last (`all`),
+    and that of chance (`random`)."""
     others: pd.DataFrame
     """A row for each other metric: `metric`, `title`, `source`, `scored`, `archs`, the networks that both are compared
     on, whether these are those that most metrics share (`common`), `place` among these, `spearman` of this metric and
@@ -156,7 +162,7 @@ def rank(
         >>> table = networks("nas-bench-201").iloc[::25]
         >>> found = rank(dict(zip(table["architecture"], table["parameters"])), resamples=100)
         >>> found.coverage[["population", "networks", "scored"]].head(2).to_numpy().tolist()
-        [['all', 15625, 625], ['connected', 15284, 613]]
+        [['all', 15625, 625], ['connected', 15284, 611]]
     """
     if resamples < 0:
         raise InputError(f"resamples: found {resamples}, expected 0 or more")
@@ -167,6 +173,7 @@ def rank(
     measure = str(reached.name)
     ranked = _Ranked(
         given.scores if higher_is_better else -given.scores,
+        given.reasons,
         reached if measure == "accuracy" else -reached,
         known.set_index("index"),
         resamples,
@@ -177,8 +184,14 @@ def rank(
     inputs = target["dataset"].removesuffix("-valid")
     compared = {rival.name: rival for rival in rivals(benchmark, inputs, known)}
     everyone = pd.DataFrame({YOURS: ranked.scores} | {name: rival.scores for name, rival in compared.items()})
-    partial, counts = ranked.beside(counts_of(known, inputs))
-    others, place = _placed(ranked.compared(everyone), compared)
+    # Most of the time is spent on resamples, which do not hold the interpreter.
+    with ThreadPoolExecutor() as pool:
+        differing = pool.submit(ranked.compared, everyone)
+        sized = pool.submit(ranked.beside, counts_of(known, inputs))
+        coverage = pool.submit(ranked.by_population)
+        whole = pool.submit(ranked.coefficients, everyone)
+    partial, counts = sized.result()
+    others, place = _placed(differing.result(), compared)
     return Standing(
         benchmark=benchmark,
         **target,
@@ -187,9 +200,10 @@ def rank(
         resamples=resamples,
         seed=seed,
         scores=given.scores,
+        sampled=ranked.sampled,
         elsewhere=given.elsewhere,
-        coverage=ranked.by_population(given.reasons),
-        coefficients=ranked.coefficients(everyone),
+        coverage=coverage.result(),
+        coefficients=whole.result(),
         measures=ranked.six(),
         partial=partial,
         counts=counts,
@@ -201,22 +215,36 @@ def rank(
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Scores and performances by network, both higher for the better ones; what is known of the networks; resamples."""
+    """Scores, why there are none, and performances by network, both higher for the better ones; what is known of the
+    networks; resamples."""
 
     scores: pd.Series
-    performance: pd.Series
+    reasons: pd.Series
+    reached: pd.Series
     facts: pd.DataFrame
     resamples: int
     seed: int
 
     def check(self) -> None:
         """Check that there is something to rank."""
-        known = self.scores[self.scores.notna() & self.performance.notna()]
+        known = self.scores[self.scores.notna() & self.reached.notna()]
         if len(known) < FEWEST:
             given = f"{self.scores.notna().sum()} networks with a score, {len(known)} of them trained"
             raise InputError(f"scores: found {given}, expected at least {FEWEST}")
         if known.nunique() == 1:
             raise InputError(f"scores: found {known.iloc[0]:g} for all {len(known)} networks, expected different ones")
+        if self.reached[known.index].nunique() == 1:
+            raise InputError(f"scores: found {len(known)} networks that perform alike, expected some that do not")
+
+    @property
+    def sampled(self) -> bool:
+        """Whether fewer than half of the networks were given, so that the others were hardly left out for a reason."""
+        return bool((self.reasons[self.reached.notna()] != ABSENT).mean() < SHARING)
+
+    @property
+    def performance(self) -> pd.Series:
+        """What the networks reach, NaN for those that a sample does not have."""
+        return self.reached.where(self.reasons != ABSENT) if self.sampled else self.reached
 
     def _with(self, scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
         return scores, self.performance, self.facts["trained_as"]
@@ -232,15 +260,16 @@ class _Ranked:
     def coefficients(self, everyone: pd.DataFrame) -> pd.DataFrame:
         """Return `Standing.coefficients`."""
         found = self._correlated(slice(None), (OWN, LAST, FIRST))
-        shared = shared_networks(everyone, self.performance)
-        if len(shared) and self.scores[shared].notna().all():
+        wide = self._wide(everyone)
+        shared = shared_networks(everyone[wide], self.performance)
+        if YOURS in wide and len(shared):
             common = self._correlated(self.scores.index.isin(shared)).assign(coverage=COMMON)
             found = pd.concat([found, common], ignore_index=True)
         return found.drop(columns="metric")
 
-    def by_population(self, reasons: pd.Series) -> pd.DataFrame:
+    def by_population(self) -> pd.DataFrame:
         """Return `Standing.coverage`."""
-        trained = self.performance.notna()
+        trained = self.reached.notna()
         sets = {"all": trained} | {
             name: trained & column for name, column in self.facts.items() if column.dtype == bool
         }
@@ -249,7 +278,7 @@ class _Ranked:
         for population, members in sets.items():
             if population != "all" and members.sum() == trained.sum():
                 continue
-            counted = reasons[members].value_counts()
+            counted = self.reasons[members].value_counts()
             row = {"population": population, "networks": int(members.sum()), "scored": int(counted.get("", 0))}
             row |= {reason: int(counted.get(reason, 0)) for reason in (ABSENT, UNDEFINED, INFINITE)}
             found = self._correlated(members).iloc[0] if row["scored"] else pd.Series(dtype=np.float64)
@@ -273,7 +302,7 @@ class _Ranked:
 
     def six(self) -> pd.DataFrame:
         """Return `Standing.measures`."""
-        found = evaluate(self.scores, self.performance)
+        found = evaluate(self.scores, self.reached)
         return pd.DataFrame({"measure": SIX, "value": [getattr(found, name) for name in SIX]})
 
     def top(self) -> pd.DataFrame:
@@ -289,8 +318,26 @@ class _Ranked:
         return pd.DataFrame(columns).rename_axis("measure").reset_index()
 
     def compared(self, everyone: pd.DataFrame) -> pd.DataFrame:
-        """Return the differences to all others."""
-        return differences(*self._with(everyone), [YOURS], *self._resampling()).drop(columns="metric")
+        """Return the differences to all others: to those of wide coverage on what they share, to the rest in pairs."""
+        wide = self._wide(everyone)
+        groups: dict[bytes, list[str]] = {b"": wide} if YOURS in wide else {}
+        for name in everyone.columns.difference([YOURS, *groups.get(b"", [])], sort=False):
+            groups.setdefault(everyone[name].notna().to_numpy().tobytes(), [YOURS]).append(name)
+        found = []
+        for key, names in groups.items():
+            table = differences(*self._with(everyone[names]), [YOURS], *self._resampling())
+            found.append(table.assign(common=table["common"].astype(bool) & (key == b"")))
+        return pd.concat(found, ignore_index=True).drop(columns="metric")
+
+    def _wide(self, everyone: pd.DataFrame) -> list[str]:
+        """Return the metrics with a score in half of the classes of networks that train alike.
+
+        Of NAS-Bench-201's 15,625 networks a fifth of the 5,260 classes are half: counted one by one, metrics that
+        hardly share any with the others would decide what all are compared on.
+        """
+        trained = everyone[self.performance.notna()]
+        share = trained.notna().groupby(self.facts["trained_as"].loc[trained.index]).any().mean()
+        return list(map(str, share.index[share >= SHARING]))
 
 
 _COEFFICIENTS = [f"{name}{end}" for name in ("spearman", "kendall") for end in ("", "_low", "_high")]
@@ -335,4 +382,5 @@ def _placed(others: pd.DataFrame, by_name: Mapping[str, Rival]) -> tuple[pd.Data
     # Those that are not better stand behind the one that is ranked.
     table.insert(4, "place", (places + ~better).astype("Int64"))
     table = table.sort_values(["common", "spearman_other"], ascending=False, ignore_index=True)
-    return table, 1 + int((common & better).sum()) if common.any() else None
+    placed = common.any() and table["spearman"][table["common"]].notna().all()
+    return table, 1 + int((common & better).sum()) if placed else None

@@ -28,8 +28,8 @@ _WIDTH = 112
 
 _COVERAGES = {
     OWN: "with a score",
-    LAST: "all, those without a score last",
-    FIRST: "all, those without a score first",
+    LAST: "{}, those without a score last",
+    FIRST: "{}, those without a score first",
     COMMON: "that most metrics share",
 }
 
@@ -68,16 +68,18 @@ def in_sentences(standing: Standing) -> list[str]:
     own = standing.coefficients.query("coverage == @OWN").iloc[0]
     lines = [
         f"rho {_interval(own, 'spearman')}, tau {_interval(own, 'kendall')}, "
-        f"over {own['archs']:,} of {own['networks']:,} networks"
+        f"over {own['archs']:,} of {standing.coverage['networks'].iloc[0]:,} networks"
     ]
     common = standing.others[standing.others["common"]]
     if standing.place is None:
-        lines.append("too few networks for a place among the other metrics, which are compared in pairs")
+        lines.append("without a place among the other metrics, which share too few networks with it, but for pairs")
     else:
         lines.append(
             f"place {standing.place} of {len(common) + 1} metrics on the {common['archs'].iloc[0]:,} networks that "
             f"most of them share: {_verdicts(common)}"
         )
+    if standing.sampled:
+        lines.append("scores were given of a sample of the networks: the rest is over these, not over all")
     if standing.elsewhere:
         lines.append(f"{standing.elsewhere:,} scores are of networks that the package has no {standing.measure} of")
     return lines
@@ -85,6 +87,8 @@ def in_sentences(standing: Standing) -> list[str]:
 
 def tables(standing: Standing) -> list[TextTable]:
     """Return all tables of a standing, as texts."""
+    everyone = "given" if standing.sampled else "all"
+    own = standing.coefficients.query("coverage == @OWN").iloc[0]
     lost = "points of accuracy" if standing.measure == "accuracy" else "nats"
     return [
         TextTable(
@@ -103,7 +107,11 @@ def tables(standing: Standing) -> list[TextTable]:
         TextTable(
             "With and without the networks that have no score",
             ("", "networks", "rho", "tau"),
-            [(_COVERAGES[row["coverage"]], f"{row['archs']:,}", *_both(row)) for row in _rows(standing.coefficients)],
+            [
+                (_COVERAGES[row["coverage"]].format(everyone), f"{row['archs']:,}", *_both(row))
+                for row in _rows(standing.coefficients)
+                if row["coverage"] not in (LAST, FIRST) or row["archs"] > own["archs"]
+            ],
         ),
         TextTable(
             "The paper's six measures",
@@ -122,12 +130,12 @@ def tables(standing: Standing) -> list[TextTable]:
         ),
         TextTable(
             "The top of the ranking",
-            ("", "scored", "all", "by chance"),
+            ("", "scored", everyone, "by chance"),
             [
                 (_top(row["measure"], lost), *(_number(row[name]) for name in ("own", "all", "random")))
                 for row in _rows(standing.top)
             ],
-            "all: networks without a score are ranked last",
+            f"{everyone}: networks without a score are ranked last",
         ),
         *_comparisons(standing.others, standing.place),
     ]
@@ -172,7 +180,7 @@ def _comparisons(others: pd.DataFrame, place: int | None) -> list[TextTable]:
         found.append(TextTable("Other metrics on the networks that most share", ("place", *columns), rows, note))
     if len(rest):
         rows = [_compared(row) for row in _rows(rest)]
-        note = "metrics with a score of fewer than half of the networks, or without one of some that the others share"
+        note = "metrics with scores in fewer than half of the classes of networks that train alike"
         found.append(TextTable("Other metrics, each on the networks that both score", columns, rows, note))
     return found
 

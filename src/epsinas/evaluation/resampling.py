@@ -53,7 +53,7 @@ def resampled_correlations(
 
     Example:
         >>> found = resampled_correlations([[1, 2, 3], [10, 30, 20]], [0, 1, 2], 100, np.random.default_rng(0))
-        >>> found.shape, float(found[0, 0, 1])
+        >>> found.shape, round(float(found[0, 0, 1]), 3)
         ((101, 2, 2), 0.5)
     """
     values = np.atleast_2d(np.asarray(columns, dtype=np.float64))

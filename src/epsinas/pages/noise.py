@@ -137,7 +137,11 @@ def _table(results: Results) -> pd.DataFrame:
                 facts = {"kind": "batches", "of": f"{run.draws} of {run.size}, {run.metric}", "population": "all"}
                 sign = results.plan.metric(run).sign
                 rows.append(identity | facts | agreement_of_batches(scores, one.performance, sign))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = ["space", "dataset", "kind", "of", "population", "archs"]
+_COLUMNS += [f"{name}{end}" for name in ("agreement", "ceiling", "spearman") for end in ("", "_low", "_high")]
 
 
 PAGE = Page(
