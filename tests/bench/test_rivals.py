@@ -40,7 +40,7 @@ def test_networks_that_train_alike_have_one_score(of_cifar10):
     for name in ("epsilon (single)", "meco"):
         scores = found[name].scores
         pd.testing.assert_series_equal(scores, scores.loc[stands].set_axis(scores.index))
-    own = packaged.own_scores("nas-bench-201").query("dataset == 'cifar10' and precision == 'single'")
+    own = packaged.constant_weight_scores("nas-bench-201").query("dataset == 'cifar10' and precision == 'single'")
     row = own[own["metric"] == "epsilon"].iloc[-1]
     assert (found["epsilon (single)"].scores[networks["trained_as"] == row["index"]] == row["score"]).all()
 

@@ -79,9 +79,12 @@ def test_what_was_not_tried_is_not_missing(tables):
 
 
 def test_rare_metrics_have_no_say_in_what_is_shared(tables):
-    scores, performance, _ = tables
-    assert shared_networks(scores, performance).tolist() == list(range(30, NETWORKS - 1))
-    assert shared_networks(scores[["rare"]], performance).empty
+    scores, performance, classes = tables
+    assert shared_networks(scores, performance, classes).tolist() == list(range(30, NETWORKS - 1))
+    assert shared_networks(scores[["rare"]], performance, classes).empty
+    # Where 60 networks are one class, the ten that the metric scores are most of the classes.
+    one = classes.where(classes.index < 10, -1)
+    assert shared_networks(scores[["rare"]], performance, one).tolist() == list(range(10))
 
 
 def test_partial_coefficients(tables):

@@ -49,6 +49,8 @@ def test_what_is_packed_is_what_was_scored(results):
     epsilon = content["columns"][content["places"]["cifar100"]["epsilon"]]
     found = np.array([np.nan if value is None else value for value in epsilon])
     np.testing.assert_allclose(found, table["cifar100", "epsilon"].loc[content["index"]], rtol=1e-4)
+    parameters = content["columns"][content["places"]["cifar10"]["parameters"]]
+    assert parameters == networks["parameters"].tolist()
     # Scores that do not depend on the data set are there once, and those of networks that train alike side by side.
     assert content["places"]["cifar10"]["parameters"] == content["places"]["cifar100"]["parameters"]
     assert networks["trained_as"].is_monotonic_increasing

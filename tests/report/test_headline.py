@@ -27,9 +27,10 @@ def coverage_row(precision="single", networks=1000, scored=600, **changes):
     return IDENTITY | facts | REASONS | {"underflow": 390, "disconnected": 10} | changes
 
 
-def statistics_row(metric, coverage, rho, archs=500, precision="single"):
+def statistics_row(metric, coverage, rho, archs=500, precision="single", networks=1000, scored=600):
     ends = {"spearman": rho, "spearman_low": rho - 0.1, "spearman_high": rho + 0.1}
     facts = {"metric": metric, "precision": precision, "coverage": coverage, "population": "all", "archs": archs}
+    facts |= {"networks": networks, "scored": scored}
     return IDENTITY | facts | ends | {"ceiling": 0.98}
 
 
@@ -48,7 +49,7 @@ def tables():
                 statistics_row("epsilon", "common", 0.75),
                 statistics_row("epsilon", "last", -0.25, 1000),
                 statistics_row("epsilon", "first", 0.5, 1000),
-                statistics_row("epsilon", "own", 0.45, 290, "extended"),
+                statistics_row("epsilon", "own", 0.45, 970, "extended", 1000, 970),
                 statistics_row("parameters", "common", 0.7),
                 statistics_row("flops", "common", 0.6),
                 statistics_row("synflow", "common", 0.85),
@@ -67,7 +68,7 @@ def tables():
 
 
 def test_rankings_are_on_the_networks_that_metrics_share(plan, tables):
-    table = rankings(plan, tables)
+    table = rankings(plan, tables, {})
     assert table["precision"].tolist() == ["single", "extended"]
     first = table.iloc[0]
     assert first[["spearman", "spearman_low", "spearman_last", "spearman_first"]].tolist() == pytest.approx(
@@ -93,9 +94,9 @@ def test_the_sentences_say_on_which_networks(plan, tables):
     assert more == (
         "The others have no score: input and output are not connected (10), signals vanish below the range of the "
         "numbers (390). Over all networks ρ is −0.25 if those are ranked last and 0.50 if first. In extended precision "
-        "it scores 290 of 300 networks, and ρ is 0.45. On the 500 networks that most metrics share its ρ is 0.75, that "
-        "of parameters 0.70 (difference 0.05 [−0.01, 0.11]), that of NASWOT (published) 0.90. The noise of training "
-        "leaves no metric more than 0.980. A network takes 12.3 ms of one core."
+        "it scores 970 of 1,000 networks, and ρ is 0.45. On the 500 networks that most metrics share its ρ is 0.75, "
+        "that of parameters 0.70 (difference 0.05 [−0.01, 0.11]), that of NASWOT (published) 0.90. The noise of "
+        "training leaves no metric more than 0.980. A network takes 12.3 ms of one core."
     )
 
 
@@ -126,6 +127,13 @@ def test_without_performances_there_is_a_coverage(plan, tables):
         "no numbers of the paper to compare with",
         "report.html",
     )
+
+
+def test_without_statistics_there_is_rho_and_that_with_a_loss_is_turned(plan, tables):
+    row = IDENTITY | {"precision": "single", "spearman_global": -0.25}
+    found = {"coverage": tables["coverage"], "table1": pd.DataFrame([row | {"metric": "synflow"}, row])}
+    assert rankings(plan, found, {"nas-bench-201": "accuracy"})["spearman"][0] == -0.25
+    assert rankings(plan, found, {"nas-bench-201": "loss"})["spearman"][0] == 0.25
 
 
 def test_closing_lines(plan, tables):

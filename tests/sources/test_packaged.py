@@ -15,6 +15,7 @@ from epsinas import InputError, NasBench101, NasBench201, load_benchmark
 from epsinas.files.tables import (
     read_architectures,
     read_computed_scores,
+    read_constant_weight_scores,
     read_performance,
     read_published_scores,
     read_training_cost,
@@ -31,10 +32,11 @@ KEYS = {
     "training-cost": ["index"],
     "published-scores": ["index", "dataset", "metric"],
     "computed-scores": ["index", "dataset", "metric", "setting"],
+    "constant-weight-scores": ["index", "dataset", "metric", "precision"],
 }
-OWN = (".computed-scores.parquet", ".own-scores.parquet", ".networks.parquet")
+OWN = (".computed-scores.parquet", ".constant-weight-scores.parquet", ".networks.parquet")
 """Tables that the benchmarks and others did not publish."""
-OF_OTHERS = [name for name in packaged.FILES if "computed" not in name]
+OF_OTHERS = [name for name in packaged.FILES if not name.endswith(OWN)]
 """Files that the benchmarks and others published."""
 
 READERS = {
@@ -43,6 +45,7 @@ READERS = {
     "training-cost": read_training_cost,
     "published-scores": read_published_scores,
     "computed-scores": read_computed_scores,
+    "constant-weight-scores": read_constant_weight_scores,
 }
 
 
@@ -108,7 +111,7 @@ def test_all_tables_take_less_than_five_megabytes():
     assert len(sizes) == 14
     assert sum(sizes.values()) < 3.5e6
     assert sum(size for name, size in sizes.items() if ".networks." in name) < 1.5e5
-    assert sum(size for name, size in sizes.items() if ".own-scores." in name) < 2e5
+    assert sum(size for name, size in sizes.items() if ".constant-weight-scores." in name) < 2e5
     assert sum(size for name, size in sizes.items() if "computed" in name) < 1e6
 
 
@@ -150,20 +153,20 @@ def test_networks_are_what_is_counted_of_them(space):
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_own_scores_are_what_the_script_computes(space):
-    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_own_scores.py"))
-    described = yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"][space]["own-scores"]
-    found = pd.read_parquet(DATA / f"{space}.own-scores.parquet")
+def test_constant_weight_scores_are_what_the_script_computes(space):
+    script = runpy.run_path(str(PROJECT / "benchmarks" / "pack_constant_weight_scores.py"))
+    described = yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"][space]["constant-weight-scores"]
+    found = pd.read_parquet(DATA / f"{space}.constant-weight-scores.parquet")
     networks = packaged.networks(space)
     assert found["index"].tolist() == networks["index"][networks["index"] == networks["trained_as"]].tolist()
     sample = slice(7, None, len(found) // 6)
-    expected = script["own_scores"](space, described, sample)
+    expected = script["constant_weight_scores"](space, described, sample)
     # Single precision: the order of sums differs between processors.
     pd.testing.assert_frame_equal(found.iloc[sample].reset_index(drop=True), expected, check_exact=False, rtol=1e-4)
 
 
-def test_own_scores_of_data_sets_of_one_shape_are_the_same():
-    table = packaged.own_scores("nas-bench-201")
+def test_constant_weight_scores_of_data_sets_of_one_shape_are_the_same():
+    table = packaged.constant_weight_scores("nas-bench-201")
     key = ["index", "metric", "precision"]
     first, second = (table.query("dataset == @name").set_index(key)["score"] for name in ("cifar10", "cifar100"))
     assert first.equals(second)
@@ -179,7 +182,7 @@ def test_own_scores_of_data_sets_of_one_shape_are_the_same():
 def test_what_the_package_has_of_a_benchmark():
     assert packaged.kinds("nas-bench-101") == (
         *("architectures", "networks"),
-        *("performance", "computed-scores", "own-scores"),
+        *("performance", "computed-scores", "constant-weight-scores"),
     )
     assert packaged.kinds("cifar10") == ()
 
@@ -289,7 +292,7 @@ def test_every_column_has_an_origin_and_a_licence():
         described = {name for kind in kinds if not kind.endswith(("-scores", "networks")) for name in kinds[kind]}
         assert set(pd.read_parquet(DATA / f"{space}.parquet")) == described
         assert list(pd.read_parquet(DATA / f"{space}.networks.parquet")) == list(kinds["networks"])
-        for kind in ("published-scores", "computed-scores", "own-scores"):
+        for kind in ("published-scores", "computed-scores", "constant-weight-scores"):
             if scores := kinds.get(kind):
                 assert set(pd.read_parquet(DATA / f"{space}.{kind}.parquet")) == {"index", *scores}
 

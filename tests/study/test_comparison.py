@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -10,7 +11,7 @@ from epsinas.files.tables import read_own_scores
 from epsinas.metrics.base import METRICS, find_metric
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.spaces import NasBench201
-from epsinas.study.comparison import _counted, _imported, comparison_request, costs
+from epsinas.study.comparison import SHIPPED, _by_constant_weights, _counted, _imported, comparison_request, costs
 from epsinas.study.config import read_study
 from epsinas.study.plan import TOGETHER, Plan, Run
 
@@ -63,7 +64,7 @@ def test_a_comparison_without_random_weights_has_no_runs():
     ("options", "files", "runs"),
     [
         ({}, ["performance"], 2),
-        ({"shipped": True}, ["performance", "computed-scores"], 0),
+        ({"shipped": True}, ["performance", "computed-scores", "constant-weight-scores"], 0),
         ({"published": True}, ["performance", "published-scores"], 2),
     ],
 )
@@ -117,17 +118,48 @@ def evaluated(name, scores, accuracy):
     return Evaluated(METRICS[name], table.assign(**facts, error=np.nan, reason=""), performance, "test", 1)
 
 
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [({}, 1), ({"weights": [1e-3, 1.0]}, 0), ({"skeleton": {"channels": 8}}, 0), ({"further_networks": None}, 0)],
+)
+def test_the_package_has_epsilon_of_all_networks_in_extended_precision(changes, found):
+    """Of the space's own networks and weights, and where the study itself scores a sample only."""
+    shipped = plan(metrics=["naswot"], shipped=True)
+    section = dict(shipped.sections["nas-bench-201"].options)
+    section |= {"precisions": ["single", "extended"], "further_networks": 300} | changes
+    study = Plan(read_study({"study": "s", "nas-bench-201": section}))
+    networks = pd.DataFrame({"index": range(4), "trained_as": [0, 0, 2, 3], "connected": [True, True, True, False]})
+    scores = {"index": [0, 2], "dataset": "cifar10", "inputs": "pink_noise", "metric": "epsilon", "score": [0.5, 0.25]}
+    results = SimpleNamespace(
+        section=lambda space: study.sections[space],
+        networks=lambda space: networks,
+        constant_weight_scores=lambda space: pd.concat(
+            [pd.DataFrame(scores | {"precision": precision}) for precision in ("single", "extended")]
+        ),
+    )
+    rows = list(_by_constant_weights(results, "nas-bench-201", "cifar10"))
+    assert len(rows) == found
+    for metric, table, facts in rows:
+        assert (metric.name, facts["precision"], facts["origin"]) == ("epsilon", "extended", SHIPPED)
+        np.testing.assert_array_equal(table["score"], [0.5, 0.5, 0.25, np.nan])
+        assert table["reason"].tolist() == ["", "", "", "disconnected"]
+        assert set(table["setting"]) == {"1e-07,1"}
+
+
+CLASSES = pd.Series(range(5))
+
+
 def test_the_common_coverage():
     accuracy = [1.0, 2.0, 3.0, 4.0, 5.0]
     first = evaluated("naswot", [1.0, 2.0, 3.0, 4.0, np.nan], accuracy)
     # A lower one is better: the sign turns it.
     second = evaluated("tenas_ntk", [np.nan, -2.0, -4.0, -3.0, -9.0], accuracy)
-    rows = common_rows([first, second])
+    rows = common_rows([first, second], CLASSES)
     assert [row["common"] for row in rows] == [3, 3]
     assert [row["spearman_common"] for row in rows] == [pytest.approx(1), pytest.approx(0.5)]
     assert [row["same_as"] for row in rows] == ["", ""]
     third = evaluated("near", [10.0, 20.0, 40.0, 80.0, 80.0], accuracy)
-    assert [row["same_as"] for row in common_rows([first, second, third])] == ["near", "", "naswot"]
+    assert [row["same_as"] for row in common_rows([first, second, third], CLASSES)] == ["near", "", "naswot"]
 
 
 def test_scores_of_one_s_own(tmp_path):

@@ -1,5 +1,7 @@
 """Selection, ablations and the ledger, end to end on made-up data."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,5 +208,10 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     assert len(ledger) == 860
     summary = pd.read_csv(results / "ledger-summary.csv")
     assert summary["numbers"].iloc[-1] == 860
-    assert "not run" in output
-    assert " all " in output
+    number, verdicts, path = output.splitlines()[-3:]
+    found = r"epsilon, NAS-Bench-101, CIFAR-10: Spearman's rho -?\d\.\d{3} over \d+ of \d+ networks"
+    assert re.fullmatch(found, number)
+    assert verdicts.startswith("860 numbers of the paper: ")
+    assert f"{(ledger['verdict'] == 'not run').sum()} not run" in verdicts
+    assert path == "results/toy/report.html"
+    assert (checkout / path).stat().st_size > 1e6

@@ -112,6 +112,24 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     assert "snakemake" in provenance["command"]
     assert {"retrieve", "describe_networks", "score_chunk", "make_table", "make_figure"} <= set(provenance["seconds"])
 
+    lines = output.splitlines()[-3:]
+    assert lines[0].startswith("epsilon, NAS-Bench-201, CIFAR-10: Spearman's rho ")
+    assert lines[1:] == ["no numbers of the paper to compare with", "results/toy/report.html"]
+    report = (results / "report.html").read_text()
+    for page in ("table1", "table8", "coverage"):
+        assert f'id="table-{page}"' in report
+        assert (results / "tables" / f"{page}.tex").read_text().count(r"\midrule") == 2
+        assert (results / "tables" / f"{page}.md").read_text().startswith("# ")
+
+    # Snakemake's own report has the captions; a second run makes nothing, and says nothing of a report.
+    code, output = run(checkout, study(mirror), "--report", "own.html")
+    assert code == 0, output
+    own = (checkout / "own.html").read_text()
+    assert "size ranks well, too" in own
+    assert "Table 1. Rank correlation with accuracy" in own
+    code, output = run(checkout, study(mirror))
+    assert "report.html" not in output, output
+
 
 def test_smoke_study_trains_chooses_weights_and_scores(checkout):
     config = yaml.safe_load((PROJECT / "workflow" / "studies" / "smoke.yaml").read_text())

@@ -34,6 +34,7 @@ LOGS = f"{RESULTS}/logs"
 TIMES = f"{RESULTS}/times"
 # Snakemake takes braces in its path for wildcards, so that such a clone does without `--sdm conda`.
 ENVIRONMENT = None if "{" in workflow.basedir else "../../envs/epsinas.yaml"
+CLOSING_LINES = f"{RESULTS}/closing-lines.txt"
 STAGE = "../scripts/stage.py"
 # Snakemake writes this path into shell commands as it is; that of a clone may have spaces.
 sys.executable = shlex.quote(sys.executable)
@@ -47,6 +48,22 @@ REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
 MADE = [page for page in PAGES if REQUESTS[page.name] is not None]
 TABLES = [page for page in MADE if page.table]
 FIGURES = [page for page in MADE if page.figure]
+
+
+def reported(path, category):
+    """Mark a page's file for Snakemake's own report."""
+    return report(
+        path,
+        caption="../report/page.rst",
+        category=category,
+        labels=lambda wildcards: {"page": heading(PAGES[wildcards.page])},
+    )
+
+
+def print_closing_lines():
+    """Print what the report of this run says in three lines; nothing where this run did not make it."""
+    if os.path.exists(CLOSING_LINES) and os.path.getmtime(CLOSING_LINES) > STARTED:
+        print(open(CLOSING_LINES).read(), end="")
 
 
 def either(names):

@@ -1,16 +1,6 @@
 # Scores and performances to pages: one rule makes all tables, one all figures.
 
 
-def reported(path, category):
-    """Mark a page's file for Snakemake's own report."""
-    return report(
-        path,
-        caption="../report/page.rst",
-        category=category,
-        labels=lambda wildcards: {"page": heading(PAGES[wildcards.page])},
-    )
-
-
 rule make_table:
     input:
         lambda wildcards: PLAN.files(REQUESTS[wildcards.page]),

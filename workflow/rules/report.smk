@@ -64,15 +64,6 @@ rule write_provenance:
         STAGE
 
 
-CLOSING_LINES = f"{RESULTS}/closing-lines.txt"
-
-
-def print_closing_lines():
-    """Print what the report of this run says in three lines; nothing where this run did not make it."""
-    if os.path.exists(CLOSING_LINES) and os.path.getmtime(CLOSING_LINES) > STARTED:
-        print(open(CLOSING_LINES).read(), end="")
-
-
 rule write_report:
     input:
         PLAN.files(explored_request(PLAN)),

@@ -77,10 +77,10 @@ def _all(benchmark: str, dataset: str, networks: pd.DataFrame) -> Iterator[Rival
         if name in counts:
             yield Rival(name, METRICS[name].title, COUNTED, counts[name])
     stands = networks.set_index("index")["trained_as"]
-    for kind, detail in (("own", "precision"), ("computed", "setting")):
+    for kind, detail in (("constant-weight", "precision"), ("computed", "setting")):
         if f"{kind}-scores" not in packaged.kinds(benchmark):
             continue
-        table = (packaged.own_scores if kind == "own" else packaged.computed_scores)(benchmark)
+        table = (packaged.computed_scores if kind == "computed" else packaged.constant_weight_scores)(benchmark)
         for (metric, setting), rows in _of(table, dataset).groupby(["metric", detail], sort=False):
             several = table.loc[table["metric"] == metric, detail].nunique() > 1
             scores = stands.map(rows.set_index("index")["score"])

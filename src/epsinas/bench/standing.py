@@ -260,9 +260,8 @@ class _Ranked:
     def coefficients(self, everyone: pd.DataFrame) -> pd.DataFrame:
         """Return `Standing.coefficients`."""
         found = self._correlated(slice(None), (OWN, LAST, FIRST))
-        wide = self._wide(everyone)
-        shared = shared_networks(everyone[wide], self.performance)
-        if YOURS in wide and len(shared):
+        shared = shared_networks(*self._with(everyone))
+        if len(shared) and self.scores[shared].notna().all():
             common = self._correlated(self.scores.index.isin(shared)).assign(coverage=COMMON)
             found = pd.concat([found, common], ignore_index=True)
         return found.drop(columns="metric")
@@ -319,25 +318,7 @@ class _Ranked:
 
     def compared(self, everyone: pd.DataFrame) -> pd.DataFrame:
         """Return the differences to all others: to those of wide coverage on what they share, to the rest in pairs."""
-        wide = self._wide(everyone)
-        groups: dict[bytes, list[str]] = {b"": wide} if YOURS in wide else {}
-        for name in everyone.columns.difference([YOURS, *groups.get(b"", [])], sort=False):
-            groups.setdefault(everyone[name].notna().to_numpy().tobytes(), [YOURS]).append(name)
-        found = []
-        for key, names in groups.items():
-            table = differences(*self._with(everyone[names]), [YOURS], *self._resampling())
-            found.append(table.assign(common=table["common"].astype(bool) & (key == b"")))
-        return pd.concat(found, ignore_index=True).drop(columns="metric")
-
-    def _wide(self, everyone: pd.DataFrame) -> list[str]:
-        """Return the metrics with a score in half of the classes of networks that train alike.
-
-        Of NAS-Bench-201's 15,625 networks a fifth of the 5,260 classes are half: counted one by one, metrics that
-        hardly share any with the others would decide what all are compared on.
-        """
-        trained = everyone[self.performance.notna()]
-        share = trained.notna().groupby(self.facts["trained_as"].loc[trained.index]).any().mean()
-        return list(map(str, share.index[share >= SHARING]))
+        return differences(*self._with(everyone), [YOURS], *self._resampling()).drop(columns="metric")
 
 
 _COEFFICIENTS = [f"{name}{end}" for name in ("spearman", "kendall") for end in ("", "_low", "_high")]

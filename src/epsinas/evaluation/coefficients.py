@@ -22,22 +22,23 @@ without a score ranked below or above all others."""
 COVERAGES = (OWN, COMMON, LAST, FIRST)
 
 SHARING = 0.5
-"""Share of the networks that a metric must score to have a say in which networks the metrics share."""
+"""Share of the classes of networks that a metric must score to have a say in which networks the metrics share."""
 
 
-def shared_networks(scores: pd.DataFrame, performance: pd.Series) -> pd.Index:
+def shared_networks(scores: pd.DataFrame, performance: pd.Series, classes: pd.Series) -> pd.Index:
     """Return the networks that the metrics share: those with a performance and a score by each.
 
-    Metrics that score fewer than SHARING of the networks have no say, or there would be none left to compare the others
-    on.
+    Metrics that score fewer than SHARING of the classes of networks that train alike have no say, or there would be
+    none left to compare the others on. (A fifth of NAS-Bench-201's 5,260 classes are half of its networks.)
 
     Example:
-        >>> scores = pd.DataFrame({"a": [1, 2, np.nan, 4], "b": [1, 2, 3, 4], "rare": [np.nan, np.nan, np.nan, 1]})
-        >>> shared_networks(scores, pd.Series([90.0, 91.0, 92.0, 93.0])).tolist()
+        >>> scores = pd.DataFrame({"a": [1, 2, np.nan, 4], "b": [1, 2, 3, 4], "rare": [1, 1, np.nan, np.nan]})
+        >>> shared_networks(scores, pd.Series([90.0, 91.0, 92.0, 93.0]), pd.Series([0, 0, 1, 2])).tolist()
         [0, 1, 3]
     """
     known = scores[performance.reindex(scores.index).notna()]
-    wide = known.loc[:, known.notna().mean() >= SHARING]
+    share = known.notna().groupby(classes.loc[known.index]).any().mean()
+    wide = known.loc[:, share >= SHARING]
     return wide.index[wide.notna().all(axis=1)] if wide.shape[1] else wide.index[:0]
 
 
@@ -77,7 +78,7 @@ def coefficients(
     """
     scores, performance = _trained(scores, performance)
     rows: list[dict[str, Any]] = []
-    shared = shared_networks(scores, performance)
+    shared = shared_networks(scores, performance, classes)
     groups = [(OWN, columns) for columns in _by_coverage(scores)]
     common = scores.loc[shared]
     groups.append((COMMON, common.loc[:, common.notna().all()]))
@@ -224,10 +225,10 @@ def differences(
         A row for each of the `subjects` and each other metric: `metric`, `other`, `archs`, `spearman`,
         `spearman_other`, `difference` of the two with its 95 % interval, `steiger_z` and `steiger_p` (see `steiger`,
         over networks as if they were independent), and `between`, rho of the two metrics. Metrics that score fewer than
-        SHARING of the networks are compared on what the two of them share, without `common`.
+        SHARING of the classes are compared on what the two of them share, without `common`.
     """
     scores, performance = _trained(scores, performance)
-    shared = shared_networks(scores, performance)
+    shared = shared_networks(scores, performance, classes)
     common = set(scores.columns[scores.loc[shared].notna().all()])
     pairs = [(subject, other) for subject in subjects for other in map(str, scores) if subject != other]
     # Pairs over the same networks have the same resamples, and each of their metrics is ranked once.

@@ -86,8 +86,12 @@ SAME = 0.999
 """Metrics whose ranks correlate by more than this are one metric for all that a ranking can say."""
 
 
-def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
+def common_rows(runs: Sequence[Evaluated], classes: pd.Series) -> list[dict[str, Any]]:
     """Correlate every ranking of the first draw among the networks that they share, for each data set.
+
+    Args:
+        runs: of one search space.
+        classes: by network, a label for those that train alike.
 
     Returns:
         For each what identifies it; `common`, the number of the networks that all share which rank enough of them (see
@@ -103,14 +107,14 @@ def common_rows(runs: Sequence[Evaluated]) -> list[dict[str, Any]]:
             pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": better.to_numpy()})
             pair.index = pd.Index(ranking["index"])
             firsts.setdefault(identity["dataset"], []).append((identity, pair))
-    return [row for rankings in firsts.values() for row in _among_shared(rankings)]
+    return [row for rankings in firsts.values() for row in _among_shared(rankings, classes)]
 
 
-def _among_shared(rankings: Sequence[tuple[dict[str, Any], pd.DataFrame]]) -> list[dict[str, Any]]:
+def _among_shared(rankings: Sequence[tuple[dict[str, Any], pd.DataFrame]], classes: pd.Series) -> list[dict[str, Any]]:
     scores = pd.DataFrame({place: pair["score"] for place, (_, pair) in enumerate(rankings)})
     reached = pd.concat([pair["reached"] for _, pair in rankings])
     reached = reached[~reached.index.duplicated()].reindex(scores.index)
-    shared = scores.loc[shared_networks(scores, reached)].dropna(axis="columns")
+    shared = scores.loc[shared_networks(scores, reached, classes)].dropna(axis="columns")
     ranks = shared.loc[:, shared.nunique() > 1].rank()
     alike = ranks.corr() > SAME
     rows = []

@@ -90,6 +90,18 @@ COMPUTED_SCORES = TableSchema(
     key=("index", "dataset", "metric", "setting"),
 )
 
+CONSTANT_WEIGHT_SCORES = TableSchema(
+    (
+        _INDEX,
+        _DATASET,
+        Column("inputs", pa.string()),
+        Column("metric", pa.string()),
+        Column("precision", pa.string()),
+        Column("score", pa.float64(), null=True),
+    ),
+    key=("index", "dataset", "metric", "precision"),
+)
+
 REASONS = ("", "disconnected", "underflow", "overflow", "constant", "failed")
 """Why a network has no score, empty where it has one; see `epsinas.metrics.base.REASONS`."""
 
@@ -183,6 +195,16 @@ def read_computed_scores(path: str | Path) -> pd.DataFrame:
 def write_computed_scores(frame: pd.DataFrame, path: str | Path) -> None:
     """Check and write what `read_computed_scores` reads."""
     write_table(frame, path, COMPUTED_SCORES)
+
+
+def read_constant_weight_scores(path: str | Path) -> pd.DataFrame:
+    """Read `{space}.constant-weight-scores.parquet`, as `read_computed_scores`, with `precision` for `setting`."""
+    return read_table(path, CONSTANT_WEIGHT_SCORES)
+
+
+def write_constant_weight_scores(frame: pd.DataFrame, path: str | Path) -> None:
+    """Check and write what `read_constant_weight_scores` reads."""
+    write_table(frame, path, CONSTANT_WEIGHT_SCORES)
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:

@@ -15,7 +15,7 @@ _KEPT = {1: None, 2: None, 3: 30}
 
 
 def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
-    shared = shared_networks(one.scores, one.performance)
+    shared = shared_networks(one.scores, one.performance, one.classes)
     scores = one.scores.loc[shared].dropna(axis="columns")
     scores = scores.loc[:, scores.nunique() > 1]
     columns = {str(name): scores[name].rank() for name in scores}

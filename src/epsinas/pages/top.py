@@ -13,7 +13,7 @@ from epsinas.study.page import Page
 
 def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
     scores = one.scores[one.performance.notna()]
-    shared = scores.loc[shared_networks(scores, one.performance)].dropna(axis="columns")
+    shared = scores.loc[shared_networks(scores, one.performance, one.classes)].dropna(axis="columns")
     rows = []
     for coverage, table in {OWN: scores, COMMON: shared}.items():
         for name in table:

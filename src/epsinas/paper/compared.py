@@ -159,7 +159,7 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
                 reached = run.reached(ranking)
                 better = pd.Series(reached.to_numpy() * (1 if reached.name == "accuracy" else -1), reached.index)
                 performance = performance.fillna(better[~better.index.duplicated()].reindex(networks.index))
-                if scores.notna().any():
+                if scores.notna().sum() > (columns[name].notna().sum() if name in columns else 0):
                     columns[name] = scores
                     # What has neither a score nor a reason was not tried.
                     reasons[name] = own["reason"].where(own["score"].notna() | (own["reason"] != ""))

@@ -22,7 +22,7 @@ TITLES = {
     "best_held_out": "ρ of the chosen on the other halves",
     "between": "ρ of the two metrics",
     "archs": "networks compared",
-    "automatic": "automatic weights",
+    "automatic_low": "automatic weights",
     "automatic_archs": "scored under the automatic",
     "batch_size": "batch size",
     "common": "common networks",
@@ -57,7 +57,7 @@ TITLES = {
     "other": "other metric",
     "precision_10": "precision at 10",
     "precision_100": "precision at 100",
-    "published": "published weights",
+    "published_low": "published weights",
     "published_archs": "scored under the published",
     "published_share": "in print (%)",
     "rounding_limited": "limited by rounding",
@@ -78,9 +78,9 @@ TITLES = {
     "top10_top10": "top-10 % in top-10 % (%)",
     "top64_top5": "top-64 in top-5 %",
     "trained": "trained networks",
-    "used": "weights of this study",
+    "used_low": "weights of this study",
     "used_archs": "scored under these",
-    "weight": "weights",
+    "weight_low": "weights",
     "weighted_kendall": "weighted τ",
     "why": "no score",
     "without_score": "scored in one place only",
@@ -290,7 +290,8 @@ def _column(table: pd.DataFrame, name: str, names: Sequence[str]) -> PrintedColu
     if name.endswith("_low") and other in names:
         pairs = zip(values, table[other], strict=True)
         cells = ["" if pd.isna(low) or pd.isna(high) else f"{low:g}, {high:g}" for low, high in pairs]
-        return PrintedColumn(_title(name.removesuffix("_low")), tuple(cells), tuple(values), numeric=True)
+        title = TITLES.get(name) or _title(name.removesuffix("_low"))
+        return PrintedColumn(title, tuple(cells), tuple(values), numeric=True)
     if values.dtype == bool or not pd.api.types.is_numeric_dtype(values):
         cells = ["" if pd.isna(value) else _text(name, value) for value in values]
         return PrintedColumn(_title(name), tuple(cells), tuple(cells), numeric=False)

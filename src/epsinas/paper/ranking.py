@@ -47,7 +47,7 @@ def comparing_request(plan: Plan, home: str) -> Request | None:
     found = request_of(plan, home, Plan.whole_runs)
     if found is not None:
         for name in shown_spaces(plan, home):
-            found |= comparison_request(plan, name)
+            found |= Request(networks=(name,)) | comparison_request(plan, name)
     return found
 
 
@@ -85,7 +85,8 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
         if others:
             tables.append(evaluate_draws(others)[0])
         first = results.section(name)["precisions"][0]
-        common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others)
+        classes = results.networks(name).set_index("index")["trained_as"]
+        common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others, classes)
     table = pd.concat(tables, ignore_index=True)
     found = pd.DataFrame(common)
     shared = [column for column in found if column not in ("common", "spearman_common", "kendall_common", "same_as")]

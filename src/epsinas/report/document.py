@@ -14,7 +14,7 @@ import pandas as pd
 
 from epsinas.metrics.base import REASONS
 from epsinas.paper.ledger import VERDICTS, count_verdicts
-from epsinas.paper.presentation import heading, present, show
+from epsinas.paper.presentation import TITLES, heading, present, show
 from epsinas.report.explorer import explorer_plots, packed_spaces
 from epsinas.report.headline import Headline, Tables, key_numbers
 from epsinas.spaces.base import SPACES
@@ -89,7 +89,9 @@ def _figure_of(page: Page, path: Path) -> dict[str, Any]:
 def _ledger_of(entries: pd.DataFrame) -> Any:
     ends = zip(entries["interval_low"], entries["interval_high"], strict=True)
     interval = ["" if pd.isna(low) else f"[{low:.4g}, {high:.4g}]" for low, high in ends]
-    return present(entries.assign(interval=interval)[list(LEDGER)])
+    titles = TITLES | {"weight_low": "low weight", "weight_high": "high weight"}
+    columns = [titles.get(name, name) for name in entries["column"]]
+    return present(entries.assign(interval=interval, column=columns)[list(LEDGER)])
 
 
 def _inputs_of(provenance: Mapping[str, Any]) -> pd.DataFrame:

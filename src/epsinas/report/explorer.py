@@ -85,7 +85,11 @@ def _scores_of(results: Results, space: str, index: pd.Index) -> Iterator[tuple[
         if run.space == space and run.metric != TOGETHER:
             yield run.dataset, run.metric, metric_title(run.metric), results.first_scores(run)
     for one in compared(results, space):
-        yield one.scores["dataset"].iloc[0], one.metric.name, metric_title(one.metric.name), first_signed(one, index)
+        name, title, first = one.metric.name, metric_title(one.metric.name), one.scores.iloc[0]
+        if name in results.section(space).metrics:
+            # The study's own in another precision.
+            name, title = f"{name} {first['precision']}", f"{title}, {first['precision']} precision"
+        yield first["dataset"], name, title, first_signed(one, index)
 
 
 def packed_spaces(results: Results) -> list[dict[str, Any]]:
@@ -94,8 +98,8 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
     Returns:
         `name`, `title`, `count` of networks, `datasets` with their titles, `titles` by data set and metric, `colours`
         by metric, and `packed`: gzip and base64 of a JSON object with `index`, `architectures`, `parameters`, `places`
-        (by data set and metric, where in `columns` its scores are; equal ones are there once) and `columns` (five
-        digits, null for no score).
+        (by data set and metric, where in `columns` its scores are; equal ones are there once) and `columns` (counts
+        exactly, other numbers with five digits, null for no score).
     """
     found = []
     for space in results.request.networks:
@@ -123,7 +127,7 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
                 "count": len(networks),
                 "datasets": {dataset: title_of(dataset) for dataset in titles},
                 "titles": titles,
-                "colours": {name: metric_style(name).colour for names in titles.values() for name in names},
+                "colours": {name: _colour(name) for names in titles.values() for name in names},
                 # Without the time, the same scores give the same page.
                 "packed": b64encode(gzip.compress(text, mtime=0)).decode(),
             }
@@ -131,8 +135,14 @@ def packed_spaces(results: Results) -> list[dict[str, Any]]:
     return found
 
 
+def _colour(name: str) -> str:
+    return metric_style(name.partition(" ")[0]).colour
+
+
 def _rounded(values: np.ndarray) -> list[float | None]:
-    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values]
+    """Return counts as they are, other numbers with five digits, None for none."""
+    found = ((float(value), np.isfinite(value)) for value in values)
+    return [(int(value) if value.is_integer() else float(f"{value:.5g}")) if known else None for value, known in found]
 
 
 def explorer_plots() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 from epsinas.datasets.base import title as title_of
 from epsinas.metrics.base import METRICS, REASONS, metric_title
 from epsinas.paper.cells import Row, printed_name
+from epsinas.paper.ranking import comparing_tables
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import PAGES
 from epsinas.study.plan import Plan
@@ -43,7 +44,7 @@ def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headlin
         tables: that it made.
         measures: by search space, what its performances are, `accuracy` or `loss`.
     """
-    found = rankings(plan, tables)
+    found = rankings(plan, tables, measures)
     sentences = [
         _found(rows.to_dict("records"), measures.get(str(space), ""))
         for space, rows in found.groupby("space", sort=False)
@@ -51,12 +52,13 @@ def headline(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> Headlin
     return Headline(tuple(sentences), found, tuple(_differences(plan, tables)))
 
 
-def rankings(plan: Plan, tables: Tables) -> pd.DataFrame:
+def rankings(plan: Plan, tables: Tables, measures: Mapping[str, str]) -> pd.DataFrame:
     """Return how well the first metric of each search space ranks its networks, beside what it is to be compared with.
 
     Args:
         plan: of the study.
         tables: that it made.
+        measures: by search space, `accuracy` or `loss`; a higher rho is better everywhere.
 
     Returns:
         For each search space, data set and precision `metric`, `networks` tried, `scored`, how many have none for each
@@ -71,7 +73,8 @@ def rankings(plan: Plan, tables: Tables) -> pd.DataFrame:
             continue
         names = ("space", "dataset", "metric", "precision", "networks", "scored", *REASONS)
         row = {name: costs[name] for name in names}
-        rows.append(row | _ranked(tables, costs) | {"milliseconds": costs["milliseconds"]})
+        sign = -1 if measures.get(str(costs["space"])) == "loss" else 1
+        rows.append(row | _ranked(tables, costs, sign) | {"milliseconds": costs["milliseconds"]})
     return pd.DataFrame(rows).reindex(columns=_RANKINGS)
 
 
@@ -82,11 +85,11 @@ _RANKINGS += [f"{kind}{name}" for kind in ("baseline", "best") for name in ("", 
 _RANKINGS += ["ceiling", "milliseconds"]
 
 
-def _ranked(tables: Tables, costs: Row) -> dict[str, Any]:
+def _ranked(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
     """Return what the statistics say of a metric, and of those beside it."""
     table = tables.get("statistics")
     if table is None:
-        return {}
+        return _ranked_alone(tables, costs, sign)
     kept = (table["space"] == costs["space"]) & (table["dataset"] == costs["dataset"]) & (table["population"] == "all")
     beside = table[kept]
     own = beside[(beside["metric"] == costs["metric"]) & (beside["precision"] == costs["precision"])]
@@ -94,7 +97,8 @@ def _ranked(tables: Tables, costs: Row) -> dict[str, Any]:
     if "own" not in own.index:
         return {}
     first = own.loc["own"]
-    row = {name: first[name] for name in ("spearman", "spearman_low", "spearman_high", "ceiling")}
+    # The package may have more scores than the run itself computed.
+    row = {name: first[name] for name in ("networks", "scored", "spearman", "spearman_low", "spearman_high", "ceiling")}
     row |= {f"spearman_{kind}": own.loc[kind, "spearman"] for kind in ("last", "first") if kind in own.index}
     others = beside[(beside["metric"] != costs["metric"]) & (beside["coverage"] == "common")]
     if "common" in own.index and len(others):
@@ -108,6 +112,17 @@ def _ranked(tables: Tables, costs: Row) -> dict[str, Any]:
                 row |= {kind: metric_title(top["metric"]), f"{kind}_spearman": top["spearman"]}
                 row |= _difference(tables, costs, kind, top["metric"])
     return row
+
+
+def _ranked_alone(tables: Tables, costs: Row, sign: int) -> dict[str, Any]:
+    """Return what the paper's tables say of a metric, for a study without statistics."""
+    same = {name: costs[name] for name in ("space", "dataset", "metric", "precision")}
+    for name, table in tables.items():
+        if name in PAGES and PAGES[name].table is comparing_tables:
+            own = table[(table[list(same)] == pd.Series(same)).all(axis=1)]
+            if len(own):
+                return {"spearman": sign * own["spearman_global"].iloc[0]}
+    return {}
 
 
 def _difference(tables: Tables, costs: Row, kind: str, other: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from epsinas.errors import InputError
 from epsinas.files.tables import (
     write_architectures,
     write_computed_scores,
+    write_constant_weight_scores,
     write_performance,
     write_published_scores,
     write_training_cost,
@@ -155,7 +156,7 @@ def computed_scores(space: str) -> pd.DataFrame:
     return rows.assign(setting=rows["setting"].fillna(""))
 
 
-def own_scores(space: str) -> pd.DataFrame:
+def constant_weight_scores(space: str) -> pd.DataFrame:
     """Return the scores of this project's own metrics for the networks of a benchmark.
 
     Args:
@@ -169,11 +170,11 @@ def own_scores(space: str) -> pd.DataFrame:
         InputError: the package has no such scores of the space.
 
     Example:
-        >>> table = own_scores("nas-bench-201")
+        >>> table = constant_weight_scores("nas-bench-201")
         >>> table.query("dataset == 'cifar10' and metric == 'epsilon'").groupby("precision")["index"].count().to_dict()
         {'extended': 5259, 'single': 3040}
     """
-    return _rows(space, "own-scores", ["dataset", "inputs", "metric", "precision", "source"], "score")
+    return _rows(space, "constant-weight-scores", ["dataset", "inputs", "metric", "precision", "source"], "score")
 
 
 def kinds(space: str) -> tuple[str, ...]:
@@ -335,6 +336,7 @@ _WRITERS: dict[str, tuple[Callable[[str], pd.DataFrame], Callable[[pd.DataFrame,
     "training-cost": (training_cost, write_training_cost),
     "published-scores": (published_scores, write_published_scores),
     "computed-scores": (computed_scores, write_computed_scores),
+    "constant-weight-scores": (constant_weight_scores, write_constant_weight_scores),
 }
 """By kind of the pipeline's files that the package can give, what makes its table and what writes it."""
 

@@ -16,6 +16,7 @@ from epsinas.files.images import Images, read_images
 from epsinas.files.tables import (
     read_architectures,
     read_computed_scores,
+    read_constant_weight_scores,
     read_performance,
     read_published_scores,
     read_training_cost,
@@ -37,10 +38,13 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".training-cost.parquet": read_training_cost,
     ".published-scores.parquet": read_published_scores,
     ".computed-scores.parquet": read_computed_scores,
+    ".constant-weight-scores.parquet": read_constant_weight_scores,
     ".npz": read_images,
     ".txt": lambda path: sum(1 for _ in sentences(path)),
 }
-_FILLED_IN = (".training-cost.parquet", ".published-scores.parquet", ".computed-scores.parquet")
+_FILLED_IN = tuple(
+    f".{kind}.parquet" for kind in ("training-cost", "published-scores", "computed-scores", "constant-weight-scores")
+)
 
 
 class PlannedDownload(NamedTuple):

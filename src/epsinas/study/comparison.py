@@ -15,6 +15,7 @@ from epsinas.errors import InputError
 from epsinas.evaluation.runs import Evaluated
 from epsinas.metrics.base import ALIASES, METRICS, Metric, Scored, find_metric, metric_title
 from epsinas.metrics.subject import Conditions, Subject
+from epsinas.spaces.base import SPACES
 from epsinas.study.networks import scored_as
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan
@@ -29,7 +30,7 @@ def comparison_request(plan: Plan, space: str) -> Request:
     options = plan.sections[space]["comparison"]
     if not options:
         return Request()
-    kinds = [kind for kind in ("computed", "published") if options[_KINDS[kind]]]
+    kinds = [kind for kind, option in _KINDS.items() if options[option]]
     return Request(
         runs=() if options["shipped"] else tuple(plan.comparison_runs(space)),
         networks=(space,),
@@ -38,7 +39,7 @@ def comparison_request(plan: Plan, space: str) -> Request:
     )
 
 
-_KINDS = {"computed": "shipped", "published": "published"}
+_KINDS = {"computed": "shipped", "constant-weight": "shipped", "published": "published"}
 """By kind of scores, the option that asks for them."""
 
 _NO_INPUTS = {"inputs": "", "batch_size": 0, "stand_in": ""}
@@ -113,6 +114,7 @@ def _scores_on(
     """Yield metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
     section = results.section(space)
     networks = results.networks(space)
+    yield from _by_constant_weights(results, space, dataset)
     yield from _by_random_weights(results, space, dataset)
     for name in section["comparison"]["metrics"]:
         metric = find_metric(name)
@@ -123,6 +125,33 @@ def _scores_on(
         for name, rows in own.groupby("metric", sort=False):
             found = rows.set_index("index")["score"].reindex(networks["index"]).to_numpy()
             yield _imported(str(name), source), _rows(networks["index"], found), {"origin": IMPORTED}
+
+
+def _by_constant_weights(
+    results: Results, space: str, dataset: str
+) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
+    """Yield the package's scores of all networks in precisions in which the study itself scores some of them only."""
+    section, known = results.section(space), SPACES[space]
+    usual = section["weights"] == list(known.weights) and section.space() == known()
+    if not section["comparison"]["shipped"] or section["further_networks"] is None or not usual:
+        return
+    networks, table = results.networks(space), results.constant_weight_scores(space)
+    for (name, precision), rows in table[table["dataset"] == dataset].groupby(["metric", "precision"], sort=False):
+        if name not in section.metrics or precision not in section["precisions"][1:]:
+            continue
+        metric = section.metrics[str(name)]
+        (setting,) = next(iter(metric.settings.values()))(section.options)
+        scores = _spread(rows.assign(reason=""), networks["trained_as"])[0]
+        # Where nothing fades, outputs have no other reason to be the same for all inputs.
+        missing = np.where(networks["connected"], "constant", "disconnected")
+        reasons = np.where(np.isnan(scores), missing, "")
+        facts = {"inputs": rows["inputs"].iloc[0], "batch_size": _BATCH, "precision": precision, "origin": SHIPPED}
+        stand_in = section.family.stand_in(section.options, dataset, facts["inputs"])
+        yield metric, _rows(networks["index"], scores, reasons, setting), facts | {"stand_in": stand_in}
+
+
+_BATCH = 256
+"""Inputs behind the package's scores under constant weights."""
 
 
 def _by_random_weights(

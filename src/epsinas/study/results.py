@@ -11,6 +11,7 @@ from epsinas.evaluation.runs import Evaluated
 from epsinas.files.tables import (
     read_architectures,
     read_computed_scores,
+    read_constant_weight_scores,
     read_own_scores,
     read_performance,
     read_published_scores,
@@ -99,6 +100,10 @@ class Results:
     def computed_scores(self, space: str) -> pd.DataFrame:
         """Return the scores that the package has of what takes seconds a network."""
         return read_computed_scores(self.plan.data(f"{space}.computed-scores.parquet"))
+
+    def constant_weight_scores(self, space: str) -> pd.DataFrame:
+        """Return the scores under constant weights that the package has of all networks."""
+        return read_constant_weight_scores(self.plan.data(f"{space}.constant-weight-scores.parquet"))
 
     def imported_scores(self, space: str) -> dict[str, pd.DataFrame]:
         """Return scores from elsewhere, by source: `index`, `metric`, `dataset` (empty: of all of them) and `score`."""

@@ -1,4 +1,4 @@
-"""Score the networks inside the package by this project's own metrics: `src/epsinas/data/{space}.own-scores.parquet`.
+"""Score the networks inside the package under constant weights: `data/{space}.constant-weight-scores.parquet`.
 
 Epsilon in each precision that `benchmarks.yaml` names and expected SynFlow, on the default study's first batch: 256
 images of 1/f noise, or 256 sequences of 70 Zipf tokens, seed 0. A row for each network that stands for those that train
@@ -32,7 +32,7 @@ def batch(known: Space, dataset: str) -> Any:
     return family.read(known, 0)[0]
 
 
-def own_scores(
+def constant_weight_scores(
     name: str, described: dict[str, dict[str, Any]], rows: slice = slice(None), jobs: int = 1
 ) -> pd.DataFrame:
     """Return `index` and the described columns of some of the networks that stand for those that train alike."""
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes to use")
     arguments = parser.parse_args()
     for name, kinds in yaml.safe_load((DATA / "benchmarks.yaml").read_text())["benchmarks"].items():
-        table = own_scores(name, kinds["own-scores"], jobs=arguments.jobs)
-        path = arguments.to / f"{name}.own-scores.parquet"
+        table = constant_weight_scores(name, kinds["constant-weight-scores"], jobs=arguments.jobs)
+        path = arguments.to / f"{name}.constant-weight-scores.parquet"
         content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         with atomic(path) as temporary:
             pq.write_table(
