@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from epsinas.metrics.base import METRICS
+from epsinas.report.headline import Headline, closing_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results" / "reference"
-DOCUMENTS = ("docs/findings.md", "docs/statistics.md")
+DOCUMENTS = ("README.md", "docs/findings.md", "docs/tutorials/paper.md", "docs/statistics.md")
 
 MEASURES = ["spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5"]
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
@@ -92,11 +93,37 @@ def verdicts() -> str:
     return _table(" | ".join(table.columns), "-" + ":" * (len(table.columns) - 1), rows)
 
 
+def printed() -> str:
+    """The same, as text."""
+    return f"```text\n{pd.read_csv(REFERENCE / 'ledger-summary.csv').to_string(index=False)}\n```"
+
+
+def agreement() -> str:
+    """How many of the paper's numbers were met, in a sentence."""
+    total = pd.read_csv(REFERENCE / "ledger-summary.csv").set_index("table").loc["all"]
+    met = f"{total.reproduced + total.agrees} agree and {total.differs} differ in this run"
+    return (
+        f"Of the {total.numbers} numbers that the paper prints, {met}; the others are quoted, or need what stand-in\n"
+        "images and a sample do not give. With real images an earlier run reproduced 478."
+    )
+
+
+def closing() -> str:
+    """What the run ends with."""
+    first = pd.read_csv(REFERENCE / "tables" / "table1.csv").head(1).rename(columns={"spearman_global": "spearman"})
+    verdicts = pd.read_csv(REFERENCE / "ledger-summary.csv")
+    lines = closing_lines(Headline((), first, ()), verdicts, "results/paper/report.html")
+    return "```text\n{}\n```".format("\n".join(lines))
+
+
 FILLED: dict[str, Callable[[], str]] = {
     "epsilon": epsilon,
     "metrics": metrics,
     "coverages": coverages,
     "verdicts": verdicts,
+    "printed": printed,
+    "agreement": agreement,
+    "closing": closing,
 }
 
 
