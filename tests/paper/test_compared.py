@@ -103,7 +103,7 @@ def test_coefficients_of_every_population(results):
 
 def test_pages_of_one_data_set(results):
     given = partial.PAGE.table(results)
-    assert {"given_parameters", "given_parameters_flops", "with_convolutions_low"} <= set(given)
+    assert {"given_parameters", "given_parameters_and_flops", "with_convolutions_low"} <= set(given)
     (difference,) = differences.PAGE.table(results).to_dict("records")
     assert (difference["metric"], difference["other"], difference["archs"]) == ("naswot", "tenas_ntk", 50)
     best = top.PAGE.table(results)

@@ -39,7 +39,7 @@ TITLES = {
     "given_convolutions": "ρ given convolutions",
     "given_flops": "ρ given FLOPs",
     "given_parameters": "ρ given parameters",
-    "given_parameters_flops": "ρ given both",
+    "given_parameters_and_flops": "ρ given both",
     "guide": "guided by",
     "held_out": "ρ on the other halves",
     "kendall": "Kendall's τ",
