@@ -125,6 +125,28 @@ def test_an_existing_output_is_replaced(arguments, tmp_path):
     assert output.read_text().startswith("architecture,score\n")
 
 
+def test_an_output_that_is_read_only_is_refused_before_the_work(capsys, arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr("epsinas.scoring.score_architectures", None)
+    output = tmp_path / "scores.csv"
+    output.write_text("old")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: path != output and access(path, how))  # root may write all
+    message = refused(capsys, arguments | {"--output": [str(output)]})
+    assert message == f"--output: {output} cannot be written: read-only"
+    assert output.read_text() == "old"
+
+
+def test_an_output_behind_a_link_is_replaced_in_its_place(arguments, tmp_path):
+    (tmp_path / "private").mkdir()
+    target, link = tmp_path / "private" / "scores.csv", tmp_path / "link.csv"
+    target.touch(0o600)
+    link.symlink_to(target)
+    assert main(command(arguments | {"--output": [str(link)]})) == 0
+    assert link.is_symlink()
+    assert target.read_text().startswith("architecture,score\n")
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
 def test_lines_may_end_in_any_way(capsys, arguments, tmp_path):
     main(command(arguments))
     expected = capsys.readouterr().out
@@ -292,7 +314,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(capsys, arg
 
 
 def test_a_full_disk_leaves_no_output(capsys, arguments, tmp_path, monkeypatch):
-    def full(path, text):
+    def full(path, text, encoding):
         path.touch()
         raise OSError(28, "No space left on device")
 
@@ -344,6 +366,7 @@ def test_the_published_weights_are_the_usual_ones(capsys, arguments):
         (["--seed", "-1"], "--seed: found -1, expected 0 or more"),
         (["--networks", "0"], "--networks: found 0, expected 1 or more"),
         (["--cells", "0"], "--cells: found 0, expected 1 or more"),
+        (["--channels", "-1"], "--channels: found -1, expected 1 or more"),
         (["--output", "."], "--output: found '.', expected the name of a file"),
     ],
 )

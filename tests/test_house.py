@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 ORDER = [
     "errors",
-    "registry streams",
+    "compilation registry streams",
     "files",
     "spaces",
     "sources",
@@ -100,3 +100,15 @@ def test_plans_and_pages_load_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "epsinas.study.plan" in loaded
     assert {"torch", "numba", "matplotlib", "bokeh", "requests"}.isdisjoint(loaded)
+
+
+def test_one_module_decides_where_compiled_loops_are_kept():
+    """Numba's own `cache=True` fails at import where no folder can be written."""
+    assert [path.name for path in FILES if "numba" in imported_packages(path)] == ["compilation.py"]
+
+
+def imported_packages(path: Path) -> set[str]:
+    found = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [alias.name for node in found if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in found if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}

@@ -306,6 +306,16 @@ def test_a_metric_that_fails_on_every_network_has_a_reason_for_each(batch, capsy
     assert lines[0] == f"epsinas: broken failed on {ARCHITECTURES[0]}: ValueError: no way"
 
 
+def test_a_complex_score_is_none(batch, capsys):
+    def spectral(network, inputs):
+        return np.complex64(1j)
+
+    found = score_with_errors(SPACE, ARCHITECTURES[:1], batch, metric=own_metric(spectral))
+    assert found.reasons.tolist() == ["failed"]
+    line = f"epsinas: spectral failed on {ARCHITECTURES[0]}: TypeError: found 1j, expected a real number\n"
+    assert capsys.readouterr().err == line
+
+
 def test_reasons_go_with_scores(batch):
     found = score_with_errors(SPACE, ARCHITECTURES, batch, WEIGHTS)
     assert found.reasons.tolist() == ["", "", "disconnected", ""]

@@ -6,35 +6,41 @@ weights predicts the accuracy that training would give.
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
-from epsinas.evaluation.ranking import evaluate
-from epsinas.metrics.base import list_metrics
-from epsinas.metrics.epsilon import epsilon
-from epsinas.scoring import score_architectures
-from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP, space
 
 if TYPE_CHECKING:
     from epsinas.bench.standing import rank
+    from epsinas.engines.sequences.batches import TokenBatch
+    from epsinas.evaluation.ranking import evaluate
+    from epsinas.metrics.base import list_metrics
+    from epsinas.metrics.epsilon import epsilon
     from epsinas.models.diagnosis import diagnose, score
+    from epsinas.scoring import score_architectures
     from epsinas.sources.packaged import load_benchmark
+    from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP, space
     from epsinas.weights import choose_weights
 
-_LATER = {
+    __version__: str
+
+_HOMES = {
+    "NasBench101": "epsinas.spaces",
+    "NasBench201": "epsinas.spaces",
+    "NasBenchNLP": "epsinas.spaces",
+    "TokenBatch": "epsinas.engines.sequences.batches",
     "choose_weights": "epsinas.weights",
     "diagnose": "epsinas.models.diagnosis",
+    "epsilon": "epsinas.metrics.epsilon",
+    "evaluate": "epsinas.evaluation.ranking",
+    "list_metrics": "epsinas.metrics.base",
     "load_benchmark": "epsinas.sources.packaged",
     "rank": "epsinas.bench.standing",
     "score": "epsinas.models.diagnosis",
+    "score_architectures": "epsinas.scoring",
+    "space": "epsinas.spaces",
 }
 
-try:
-    __version__ = version("epsinas")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "unknown"
 __all__ = [
     "InputError",
     "NasBench101",
@@ -56,7 +62,25 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch or reads tables only when it is asked for, since most programs do not."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what is asked for when it is: most programs need a part, and the command line is to hear signals."""
+    if name in _HOMES:
+        found = getattr(import_module(_HOMES[name]), name)
+    elif name == "__version__":
+        found = _version()
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("epsinas")
+    except PackageNotFoundError:  # a source tree that is not installed
+        return "unknown"

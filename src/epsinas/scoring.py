@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 _TASK = 64
 """Networks that a worker takes at most at a time."""
+
+
+_WATCH = 0.5
+"""Seconds after which a worker looks again whether the process that started it is there."""
 
 
 class Scores(NamedTuple):
@@ -289,13 +296,66 @@ def _scored_in_tasks(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     # Workers that joblib starts need no main guard, and take large arrays by memory map.
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="all", batch_size=1)
+    pool = joblib.Parallel(
+        n_jobs=jobs,
+        return_as="generator",
+        pre_dispatch="all",
+        batch_size=1,
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
     try:
-        yield from pool(joblib.delayed(_score_task)(metric, settings, conditions, task) for task in tasks)
+        with _starting_workers():
+            results = pool(joblib.delayed(_score_task)(metric, settings, conditions, task) for task in tasks)
+        yield from results
     except TerminatedWorkerError:
         raise InputError(
             f"jobs: a worker process was killed, perhaps because memory ran out; found {jobs}, expected fewer"
         ) from None
+
+
+@contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Hold signals back while workers are started, and let these never hear Ctrl-C, which a terminal tells them, too.
+
+    A worker that is half started would complain of its end. It keeps what is blocked when it is started, so that it
+    does not hear Ctrl-C before it can say what to do about it either; `_end_with` ends it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which would unblock signals
+    heard: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # the only one that handles signals
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):
+                handlers[number] = signal.signal(number, lambda number, frame: heard.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for one in heard:
+            signal.raise_signal(one)
+
+
+def _end_with(parent: int) -> None:
+    """Have this worker end when the process that started it has ended, in whatever way.
+
+    It would wait for work for minutes otherwise, and keep standard output open for whoever reads it.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _score_task(

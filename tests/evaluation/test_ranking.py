@@ -164,6 +164,7 @@ def test_accepts_nullable_columns():
             [1.0],
             "scores: expected one number for each network, but could not convert string to float: 'a'",
         ),
+        ([1.0, 2.0], [1j, 2.0], "performance: found complex numbers, expected real ones"),
         ([[1.0]], [1.0], "scores: found 2 dimensions, expected 1 (one number for each network)"),
         ([1.0, 2.0], [1.0], "performance: found 1 values, expected one for each of 2 networks"),
     ],

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +107,20 @@ def test_single_precision_outputs_are_compared_in_double_precision():
 def test_different_sizes_are_refused():
     with pytest.raises(InputError, match=r"^outputs: found 4 and 3 entries, expected as many$"):
         epsilon(LOW, HIGH[:3])
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, list])
+def test_complex_outputs_are_refused(make):
+    with pytest.raises(InputError, match=r"^outputs: found complex numbers, expected real ones$"):
+        epsilon(make([0.0, 1.0, 2.0, 4.0]), make([1j, 0.0, 2.0, 6.0]))
+
+
+def test_outputs_may_be_tensors_without_a_gradient():
+    assert epsilon(torch.tensor(LOW), torch.tensor(HIGH)) == epsilon(LOW, HIGH)
+    with pytest.raises(InputError, match=r"^outputs: expected real numbers, but Can't call numpy\(\) on Tensor that "):
+        epsilon(torch.tensor(LOW, requires_grad=True), HIGH)
+    with pytest.raises(InputError, match=r"^outputs: expected real numbers, but could not convert string to float"):
+        epsilon(["a"], ["b"])
 
 
 def test_an_unknown_convention_is_refused():

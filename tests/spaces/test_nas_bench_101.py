@@ -291,7 +291,7 @@ def test_skeleton_by_hand():
 
 
 def test_a_skeleton_too_narrow_for_a_cell_is_refused():
-    with pytest.raises(InputError, match=r"^channels: found 3, expected at least 4$"):
+    with pytest.raises(InputError, match=r"^channels: found 3, expected a whole number, 4 or more$"):
         NasBench101(channels=3)
     assert space("nas-bench-101", channels=4) == NasBench101(channels=4)
 

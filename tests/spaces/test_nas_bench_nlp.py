@@ -255,7 +255,7 @@ def test_the_space_is_registered_with_the_benchmarks_widths():
     assert space("nas-bench-nlp").widths == (600, 600, 400)
     assert space("nas-bench-nlp", hidden_size=5, layers=2).widths == (5, 400)
     assert NasBenchNLP(layers=1).widths == (400,)
-    with pytest.raises(InputError, match=r"^layers: found 0, expected 1 or more$"):
+    with pytest.raises(InputError, match=r"^layers: found 0, expected a whole number, 1 or more$"):
         NasBenchNLP(layers=0)
 
 

@@ -50,6 +50,22 @@ def test_training_study():
     ("config", "message"),
     [
         ({"study": "s"}, "config: the study: found no search space, expected one of nas-bench-101, "),
+        (
+            minimal(section={"skeleton": {"channels": 2.0}}),
+            "config: nas-bench-201.skeleton.channels: found 2.0, expected a whole number, 1 or more",
+        ),
+        (
+            minimal(section={"skeleton": {"cells": True}}),
+            "config: nas-bench-201.skeleton.cells: True is not of type 'integer'",
+        ),
+        (
+            minimal(section={"skeleton": {"classes": 0}}),
+            "config: nas-bench-201.skeleton.classes: 0 is less than the minimum of 1",
+        ),
+        (
+            minimal(train=training(skeleton={"width": 4})),
+            "config: train.skeleton.width: unknown part of a skeleton, expected one of channels, cells, classes",
+        ),
         (minimal(colour=1), "config: the study: found unknown key colour, expected only study,"),
         (minimal(section={"datasets": []}), r"config: nas-bench-201.datasets: \[\] should be non-empty"),
         (minimal(section={"weights": [1, 0.1]}), "weights: found 1 0.1, the larger one first; expected LOW < HIGH"),

@@ -1,37 +1,41 @@
-"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank` and `epsinas init`."""
+"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank` and `epsinas init`.
 
-import argparse
-import contextlib
+This module loads next to nothing, so that a signal finds it ready, also while the rest is imported.
+"""
+
+from __future__ import annotations
+
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from epsinas import __version__
-from epsinas.cli.init import add_init
-from epsinas.cli.models import add_diagnose
-from epsinas.cli.options import add_import_option
-from epsinas.cli.rank import add_rank
-from epsinas.cli.spaces import add_score, add_weights
 from epsinas.errors import InputError
-from epsinas.registry import import_all
+from epsinas.files.whole import discard_unfinished
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for a mistake in the input, 130 when interrupted."""
-    # A reader that closes the pipe early, such as head, ends this program like any other filter.
-    with contextlib.suppress(AttributeError, ValueError):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    """Run the command line and return its exit code: 0, 2 for a mistake in the input, 130 when interrupted.
+
+    Args:
+        arguments: of the program where there are none; what its signals do is then decided here, too.
+    """
+    if arguments is None:
+        _open_streams()
+        _end_on_signals()
     try:
-        # Modules of one's own first: they may add search spaces to the options.
-        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        add_import_option(first)
-        import_all(first.parse_known_args(arguments)[0].modules)
-        options = _parser().parse_args(arguments)
-        options.run(options)
+        _run(arguments)
     except InputError as error:
         print(f"epsinas: {error}", file=sys.stderr)
         return 2
     except OSError as error:
+        if arguments is None:
+            _drop_output()
         print(f"epsinas: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -40,7 +44,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(arguments: Sequence[str] | None) -> None:
+    import argparse
+
+    from epsinas.cli.options import add_import_option
+    from epsinas.registry import import_all
+
+    # Modules of one's own first: they may add search spaces to the options.
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_import_option(first)
+    import_all(first.parse_known_args(arguments)[0].modules)
+    options = _parser().parse_args(arguments)
+    options.run(options)
+    sys.stdout.flush()
+
+
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    from epsinas import __version__
+    from epsinas.cli.init import add_init
+    from epsinas.cli.models import add_diagnose
+    from epsinas.cli.options import add_import_option
+    from epsinas.cli.rank import add_rank
+    from epsinas.cli.spaces import add_score, add_weights
+
     parser = argparse.ArgumentParser(
         prog="epsinas", description="Score neural networks without training them, reproducibly."
     )
@@ -50,3 +78,45 @@ def _parser() -> argparse.ArgumentParser:
     for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init):
         add_command(commands)
     return parser
+
+
+def _open_streams() -> None:
+    """Put something in the place of standard streams that are closed, lest the next file that is opened gets there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # which takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Forget what could not be written to standard output: Python would try again at its end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_on_signals() -> None:
+    """Let signals end the program at once, with one line, whatever it is doing; what a user ignores stays ignored.
+
+    An exception would end it as well, but for one that arises where none can be raised, or in an import that takes it
+    for a failure of its own. Workers see that the program has ended, and do so, too (`epsinas.scoring`).
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
+    # A reader that closes the pipe early, such as head, ends this program like any other filter.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Loky's helper would say on standard error that it tidied up after a program that has ended.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+
+
+def _end(number: int, frame: object) -> None:
+    discard_unfinished()
+    said = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    with suppress(OSError):
+        os.write(2, f"epsinas: {said}\n".encode())
+    os._exit(128 + number)

@@ -17,6 +17,7 @@ from epsinas.cli.options import (
     add_zeros_option,
     check_output,
     check_seed,
+    check_standard_output,
     chosen_metric,
     digits,
     opened_output,
@@ -155,6 +156,7 @@ def _diagnose(options: argparse.Namespace) -> None:
     from epsinas.models.diagnosis import diagnose
 
     settings = _settings(options)
+    check_standard_output()
     for name, model, batch in _models(options):
         with _speaking_of(name):
             print(diagnose(model, batch, **settings))

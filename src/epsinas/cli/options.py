@@ -90,13 +90,22 @@ def add_output_option(parser: argparse.ArgumentParser) -> None:
 def check_output(file: str | None, option: str = "--output") -> None:
     """Find before the work what would keep its result from being written."""
     if file is None:
+        check_standard_output()
         return
     path = Path(file)
     if not path.name or (path.exists() and not path.is_file()):
         raise InputError(f"{option}: found {str(path)!r}, expected the name of a file")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{option}: {path} cannot be written: read-only")
+    folder = next(parent for parent in Path(os.path.realpath(path)).parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{option}: {path} cannot be written, {folder} is not a writable folder")
+
+
+def check_standard_output() -> None:
+    """Raise `InputError` where the program began with its standard output closed."""
+    if sys.__stdout__ is None:
+        raise InputError("standard output: found it closed, expected it to be open")
 
 
 @contextlib.contextmanager
@@ -109,7 +118,7 @@ def opened_output(file: str | None) -> Iterator[TextIO]:
     with atomic(file) as temporary:
         buffer = io.StringIO()
         yield buffer
-        Path(temporary).write_text(buffer.getvalue())
+        temporary.write_text(buffer.getvalue(), encoding="utf-8")
 
 
 def digits(score: float) -> str:

@@ -58,7 +58,7 @@ def _rank(options: argparse.Namespace) -> None:
     from epsinas.report.standing import render_standing
 
     check_seed(options.seed)
-    check_output(options.report, "--report")
+    check_output(options.report, "--report")  # without which the result is on standard output only
     if options.report is not None and Path(options.report).absolute() == Path(options.scores).absolute():
         raise InputError(f"--report: found {options.report}, the file of the scores, expected another")
     standing = rank(

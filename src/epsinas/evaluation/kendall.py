@@ -1,9 +1,9 @@
 """Kendall's tau-b with an interval by the jackknife, for samples in which classes of networks belong together."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from epsinas.compilation import compiled
 from epsinas.errors import InputError
 from epsinas.evaluation.ranking import one_per_network
 
@@ -73,7 +73,7 @@ def _dense_ranks(name: str, values: ArrayLike) -> NDArray[np.int64]:
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _pair_sums(x, y, order):  # type: ignore[no-untyped-def]
     """Return (3, networks): for each network the sum of signs, and the networks that differ from it in x and in y."""
     networks = len(x)
@@ -105,12 +105,12 @@ def _pair_sums(x, y, order):  # type: ignore[no-untyped-def]
     return own
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _at(order, place, direction):  # type: ignore[no-untyped-def]
     return order[place] if direction > 0 else order[len(order) - 1 - place]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _count(tree, index):  # type: ignore[no-untyped-def]
     """Count what the tree has below `index`."""
     found = 0
@@ -120,7 +120,7 @@ def _count(tree, index):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _within(x, y, members, starts):  # type: ignore[no-untyped-def]
     """Return (3, classes): the sum of signs, and the pairs not tied in x and in y, among the networks of each class."""
     found = np.zeros((3, len(starts) - 1))

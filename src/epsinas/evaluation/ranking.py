@@ -147,8 +147,10 @@ def one_per_network(name: str, values: ArrayLike, networks: int | None = None) -
         (networks,) float64.
 
     Raises:
-        InputError: if the values are not numbers, not one-dimensional, or not `networks` many.
+        InputError: if the values are not real numbers, not one-dimensional, or not `networks` many.
     """
+    if np.iscomplexobj(values):  # a conversion would drop the imaginary parts
+        raise InputError(f"{name}: found complex numbers, expected real ones")
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from epsinas.compilation import compiled
 from epsinas.errors import InputError
 
 _BLOCK = 32
@@ -90,7 +90,7 @@ def _counts(classes: int, resamples: int, rng: np.random.Generator) -> Iterable[
         yield _tallied(drawn)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _tallied(drawn):  # type: ignore[no-untyped-def]
     """Count how often each class occurs in each row, (resamples, classes)."""
     counts = np.zeros_like(drawn)
@@ -100,7 +100,7 @@ def _tallied(drawn):  # type: ignore[no-untyped-def]
     return counts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _correlations(order, last, labels, counts, first):  # type: ignore[no-untyped-def]
     """Return (resamples, columns from `first` on, columns)."""
     columns, networks = order.shape
@@ -141,7 +141,7 @@ def _correlations(order, last, labels, counts, first):  # type: ignore[no-untype
     return found
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _products(ranks, first):  # type: ignore[no-untyped-def]
     """Return the products of rows from `first` on with all rows: `ranks[first:] @ ranks.T`.
 

@@ -2,11 +2,15 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from epsinas.errors import InputError, one_line
+
+_unfinished: set[Path] = set()
+"""Temporary files that are being written."""
 
 
 def sha256(path: str | Path) -> str:
@@ -24,21 +28,47 @@ def digest(path: str | Path, algorithm: str) -> str:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` when the block ends without an error.
 
-    Missing folders are made. Raises `InputError` where writing fails, for instance on a full disk.
+    Missing folders are made. A file that is there hands on its mode, and where that is allowed its owner; a symbolic
+    link stays, and what it points to is replaced. Raises `InputError` where writing fails, for instance on a full disk,
+    or would replace what is no file or may not be written.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: cannot be written: not a file")  # os.replace would replace a device
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{path}: cannot be written: read-only")  # which os.replace does not mind
+    temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        _unfinished.add(temporary)
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        if target.exists():
+            _take_after(target, temporary)
+        os.replace(temporary, target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
     finally:
-        with suppress(NotADirectoryError):
-            temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
+
+
+def _take_after(old: Path, new: Path) -> None:
+    """Give a file the owner, as far as that is allowed, and the mode of another."""
+    found = old.stat()
+    with suppress(OSError, AttributeError):
+        os.chown(new, found.st_uid, found.st_gid)
+    new.chmod(stat.S_IMODE(found.st_mode))
+
+
+def discard_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end without leaving the blocks of `atomic`."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def existing(path: str | Path) -> Path:

@@ -183,7 +183,10 @@ def own_metric(function: Callable[[Any, Any], float]) -> Metric:
     """Make a metric of a function of a network and a batch; see `find_metric`."""
 
     def score(subject: Subject, setting: str) -> Scored:
-        return scored(float(function(subject.copy(), subject.tensor)))
+        found = function(subject.copy(), subject.tensor)
+        if np.iscomplexobj(found):  # a conversion would drop the imaginary part
+            raise TypeError(f"found {found}, expected a real number")
+        return scored(float(found))
 
     name = function.__name__
     return Metric(name, name, "one's own", score, needs=(RANDOM_WEIGHTS,), cost="seconds", any_model=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, one_line
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import Normalised, normalised, score_normalised
@@ -36,7 +36,7 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
         The score, or NaN where an output vector is constant or not finite, or where nothing remains to compare.
 
     Raises:
-        InputError: sizes differ, or `zeros` is neither of the two.
+        InputError: outputs are not real numbers, sizes differ, or `zeros` is neither of the two.
 
     Example:
         Normalised, the outputs are 0, 0.25, 0.5, 1 and 0.25, 0, 0.75, 1.
@@ -47,10 +47,24 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
         0.4
     """
     check_zeros(zeros)
-    if np.size(outputs_low) != np.size(outputs_high):
-        raise InputError(f"outputs: found {np.size(outputs_low)} and {np.size(outputs_high)} entries, expected as many")
-    low, high = normalise(outputs_low), normalise(outputs_high)
+    first, second = _real(outputs_low), _real(outputs_high)
+    if first.size != second.size:
+        raise InputError(f"outputs: found {first.size} and {second.size} entries, expected as many")
+    low, high = normalise(first), normalise(second)
     return float("nan") if low is None or high is None else compare(low, high, zeros)
+
+
+def _real(outputs: ArrayLike) -> np.ndarray:
+    """Return outputs as float64; raise `InputError` where they are not real numbers."""
+    try:
+        # A conversion would drop the imaginary parts.
+        if np.iscomplexobj(outputs):
+            raise InputError("outputs: found complex numbers, expected real ones")
+        return np.asarray(outputs, np.float64)
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # torch's, of a tensor with a gradient, is a RuntimeError
+        raise InputError(f"outputs: expected real numbers, but {one_line(error)}") from None
 
 
 def check_weights(weights: Sequence[float]) -> None:

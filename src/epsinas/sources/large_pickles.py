@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from epsinas.compilation import compiled
 from epsinas.errors import InputError, one_line
 from epsinas.sources.pickles import RestrictedUnpickler, out_of_memory
 from epsinas.sources.progress import Progress, silent
@@ -108,7 +108,7 @@ class Cut(NamedTuple):
 
 
 # What is called for every opcode is put in place of its calls, which saves 40 % of the time.
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _number(data, at, width):  # type: ignore[no-untyped-def]
     """Read an unsigned little-endian number."""
     value = np.int64(0)
@@ -117,7 +117,7 @@ def _number(data, at, width):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _write(out, written, opcode, number):  # type: ignore[no-untyped-def]
     """Write an opcode with an argument of four bytes, and return where it ends."""
     out[written] = opcode
@@ -126,7 +126,7 @@ def _write(out, written, opcode, number):  # type: ignore[no-untyped-def]
     return written + 5
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _end(data, argument, width):  # type: ignore[no-untyped-def]
     """Return where an argument ends that begins at `argument`, beyond the block where it is not all there."""
     if width >= 0:
@@ -143,7 +143,7 @@ def _end(data, argument, width):  # type: ignore[no-untyped-def]
     return argument + prefix + _number(data, argument, prefix)
 
 
-@njit(cache=True)
+@compiled()
 def _is_curve(data, start, end):  # type: ignore[no-untyped-def]
     """Say whether a text is `NAME@EPOCH` with an epoch other than 11 and 199."""
     epoch, place, at = np.int64(0), np.int64(1), end
@@ -154,7 +154,7 @@ def _is_curve(data, start, end):  # type: ignore[no-untyped-def]
     return at < end and at > start and data[at - 1] == _AT and epoch != 11 and epoch != 199
 
 
-@njit(cache=True)
+@compiled()
 def _cut(data, start, first, whole, widths, effects, out, curves):  # type: ignore[no-untyped-def]
     """Write a pickle of the entry that begins at `start`: a tuple of its key and its value.
 

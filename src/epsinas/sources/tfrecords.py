@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numba import njit
 
+from epsinas.compilation import compiled
 from epsinas.errors import InputError
 
 LONGEST = 1 << 24
@@ -37,7 +37,7 @@ def _table() -> np.ndarray:
 _TABLE = _table()
 
 
-@njit(cache=True)
+@compiled()
 def _crc32c(content: np.ndarray, table: np.ndarray) -> np.uint32:
     state = np.uint32(0xFFFFFFFF)
     for byte in content:

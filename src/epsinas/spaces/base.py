@@ -1,11 +1,14 @@
 """What every search space offers."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import Field
+from numbers import Integral
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from epsinas.errors import InputError
 from epsinas.registry import Registry
 from epsinas.spaces.operations import Operations, RecurrentOperations, Tensor
 
@@ -86,14 +89,34 @@ SPACES: Registry[type[Space]] = Registry("search space", "epsinas.spaces", "SPAC
 """The classes of all search spaces."""
 
 
+def check_skeleton(space: Space, **least: int) -> None:
+    """Check that the numbers of a skeleton, the fields of a dataclass, are whole and large enough.
+
+    Args:
+        space: the search space.
+        least: by a field's name, the smallest number, where it is not 1.
+
+    Raises:
+        InputError: a number is not.
+    """
+    for field in dataclasses.fields(space):
+        found, smallest = getattr(space, field.name), least.get(field.name, 1)
+        if isinstance(found, bool) or not isinstance(found, Integral) or found < smallest:
+            raise InputError(f"{field.name}: found {found!r}, expected a whole number, {smallest} or more")
+
+
 def space(name: str, **skeleton: int) -> Space:
     """Return the search space called `name`, with the given skeleton (its dataclass fields).
 
     Raises:
-        InputError: there is no such space.
+        InputError: there is no such space, or its networks have no such skeleton.
 
     Example:
         >>> space("nas-bench-201", channels=4).widths
         (4, 8, 16)
     """
-    return SPACES[name](**skeleton)
+    found = SPACES[name]
+    known = [field.name for field in dataclasses.fields(found)]
+    if unknown := [name for name in skeleton if name not in known]:
+        raise InputError(f"{unknown[0]}: unknown part of a skeleton, expected one of {', '.join(known)}")
+    return found(**skeleton)

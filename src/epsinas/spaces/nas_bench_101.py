@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from epsinas.errors import InputError
+from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import Operations, Tensor
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -118,7 +119,8 @@ class NasBench101:
         classes: number of outputs of the classifier.
 
     Raises:
-        InputError: fewer channels than a cell can concatenate vertices.
+        InputError: one of these is no whole number, or too small: there are fewer channels than a cell can concatenate
+            vertices.
 
     Example:
         >>> NasBench101(channels=16).widths
@@ -136,8 +138,7 @@ class NasBench101:
     weights: ClassVar[tuple[float, float]] = (1e-4, 10.0)
 
     def __post_init__(self) -> None:
-        if self.channels < _WIDEST_CONCATENATION:
-            raise InputError(f"channels: found {self.channels}, expected at least {_WIDEST_CONCATENATION}")
+        check_skeleton(self, channels=_WIDEST_CONCATENATION, cells=0)
 
     @property
     def widths(self) -> tuple[int, ...]:

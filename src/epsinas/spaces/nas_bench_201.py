@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from epsinas.errors import InputError
+from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import Operations, Tensor
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -32,6 +33,9 @@ class NasBench201:
         cells: number of cells in each of the three stages.
         classes: number of outputs of the classifier.
 
+    Raises:
+        InputError: one of these is no whole number, or below 1 (`cells`: below 0).
+
     Example:
         >>> NasBench201(channels=4).widths
         (4, 8, 16)
@@ -46,6 +50,9 @@ class NasBench201:
     summary: ClassVar[str] = "cells with 4 nodes, 5 operations; 15,625 networks"
     size: ClassVar[int] = len(OPERATIONS) ** len(EDGES)
     weights: ClassVar[tuple[float, float]] = (1e-7, 1.0)
+
+    def __post_init__(self) -> None:
+        check_skeleton(self, cells=0)  # the layers between the stages are a network, too
 
     @property
     def widths(self) -> tuple[int, ...]:

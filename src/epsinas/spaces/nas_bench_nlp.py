@@ -18,6 +18,7 @@ from typing import ClassVar, NoReturn
 import numpy as np
 
 from epsinas.errors import InputError
+from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import RecurrentOperations, Tensor
 
 ARITY = {
@@ -86,7 +87,7 @@ class NasBenchNLP:
         embedding: units of the embedding, and of the last layer, whose weights the decoder shares.
 
     Raises:
-        InputError: a number is below 1.
+        InputError: one of these is no whole number, or below 1.
 
     Example:
         >>> NasBenchNLP(hidden_size=8, embedding=4).widths
@@ -104,9 +105,7 @@ class NasBenchNLP:
     weights: ClassVar[tuple[float, float]] = (1e-5, 1e-3)
 
     def __post_init__(self) -> None:
-        for field, found in vars(self).items():
-            if found < 1:
-                raise InputError(f"{field}: found {found}, expected 1 or more")
+        check_skeleton(self)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -154,7 +154,8 @@ def read_study(config: Mapping[str, Any]) -> Study:
 
 
 def _check_section(section: Section) -> None:
-    """Check weights, metrics and the names of data sets."""
+    """Check skeleton, weights, metrics and the names of data sets."""
+    _check_skeleton(section.name, section["skeleton"], section.name)
     if section["weights"] != "auto":
         check_weights(section["weights"])
     metrics = [find_metric(name) for name in section["metrics"]]
@@ -173,6 +174,14 @@ def _check_section(section: Section) -> None:
                 f"config: {key}: found {', '.join(unknown)}, expected only data sets of {section.name}, "
                 f"{', '.join(section.datasets)}"
             )
+
+
+def _check_skeleton(name: str, skeleton: Mapping[str, Any], where: str) -> None:
+    """Check what the schema cannot say of a skeleton, or admits, such as 2.0."""
+    try:
+        space(name, **skeleton)
+    except InputError as error:
+        raise InputError(f"config: {where}.skeleton.{error}") from None
 
 
 def _check_comparison(section: Section, options: Mapping[str, Any]) -> None:
@@ -207,7 +216,7 @@ def _check_training(study: Study, train: Mapping[str, Any]) -> None:
     section = study.sections[name]
     if section.family.name != "images":
         raise InputError(f"config: train.space: found {name}, expected a space of convolutional cells")
-    space(name, **train["skeleton"])
+    _check_skeleton(name, train["skeleton"], "train")
     if section.datasets != [train["dataset"]]:
         raise InputError(
             f"config: {name}.datasets: found {', '.join(section.datasets)}, "

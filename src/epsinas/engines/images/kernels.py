@@ -14,7 +14,8 @@ stay in the first-level cache, and memory begins at the boundary of a cache line
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from epsinas.compilation import compiled
 
 SUM, MEAN, MAX = 0, 1, 2
 
@@ -46,7 +47,7 @@ _LINE = 64
 """Bytes of a cache line."""
 
 # Fused multiply-adds and -0.0 == 0.0 are all the freedom that the compiler gets: no reordering of sums.
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+_compiled = compiled(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 # The innermost loops take flat arrays and where to begin in them. Cutting a slice costs as much as a short row, and an
 # offset that might be negative would keep a loop from being vectorised: hence the unsigned integers.

@@ -9,12 +9,13 @@ each of its inputs stands for.
 import math
 
 import numpy as np
-from numba import njit
+
+from epsinas.compilation import compiled
 
 LINEAR, PROD, SUM, BLEND, TANH, SIGM, LEAKY_RELU = range(7)
 
 # Fused multiply-adds are all the freedom that the compiler gets: no reordering of sums.
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_compiled = compiled(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 @_compiled
