@@ -148,6 +148,9 @@ def _logs(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> bytes:
     """Read one member, whatever size its header claims."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Python unpacks others in pieces of any size.
+        raise InputError(f"{path.name}: {member.filename}: found a compression other than deflate, expected that")
     with archive.open(member) as file:
         content = file.read(MEMBER_LIMIT + 1)
     if len(content) > MEMBER_LIMIT:
