@@ -122,7 +122,7 @@ def test_accuracies_given_as_fractions_are_refused(tmp_path, mirror):
     schemas.write_performance(table.assign(accuracy=table["accuracy"] / 100), path)
     message = refusal(retrieve, path.name, tmp_path / "target", mirror, tmp_path)
     assert message.startswith(f"{path}: column accuracy: found at most 0.")
-    assert message.endswith("on cifar10, a fraction; expected percent (0 to 100)")
+    assert message.endswith("on d, a fraction; expected percent (0 to 100)")
 
 
 def test_an_expected_sha256_is_compared(tmp_path, mirror):
