@@ -96,9 +96,7 @@ def table(path: Path, rows: int, **columns: object) -> Path:
 
 def test_bombs_are_refused_before_they_take_memory(tmp_path):
     rows, long = 40_000, pa.DictionaryArray.from_arrays(pa.array(np.zeros(40_000, np.int32)), pa.array(["x" * 100_000]))
-    fixed = pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(rows, np.int32)), pa.array([bytes(8000)], pa.binary(8000))
-    )
+    fixed = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([bytes(8000)], pa.binary(8000)))
     zeros = bytes(1 << 20)
     with zipfile.ZipFile(tmp_path / "images.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("images.npy", "w", force_zip64=True) as member:
