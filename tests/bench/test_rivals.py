@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epsinas.bench.rivals import counts_of, rivals
+from epsinas.bench.rivals import rivals
 from epsinas.sources import packaged
 
 
@@ -66,10 +66,3 @@ def test_other_benchmarks(benchmark, dataset, names):
     found = rivals(benchmark, dataset, packaged.networks(benchmark))
     assert names <= {one.name for one in found}
     assert len({one.title for one in found}) == len(found)
-
-
-def test_counts_of_a_data_set():
-    networks = packaged.networks("nas-bench-201")
-    counts = counts_of(networks, "ImageNet16-120")
-    assert list(counts) == ["parameters", "flops", "convolutions", "layers", "depth", "relus", "skips"]
-    assert counts["flops"].tolist() == networks["flops_ImageNet16-120"].tolist()

@@ -104,11 +104,13 @@ def batch(**entries) -> dict:
         (batch(data=[1, 2]), "data: found list, expected uint8 (N, 768)"),
         (batch(data=np.zeros((2, 768))), "data: found float64 (2, 768), expected uint8 (N, 768)"),
         (batch(data=rows(pixels(2, 32))), "data: found uint8 (2, 3072), expected uint8 (N, 768)"),
-        (batch(labels=[1, 2, 3]), "labels: found shape (3,), expected (2,)"),
-        (
-            batch(labels=["cat", "dog"]),
-            "labels: invalid literal for int() with base 10: 'cat', expected integers",
-        ),
+        (batch(labels=[1, 2, 3]), "labels: found 3 in a list, expected 2 integers, one for each image"),
+        (batch(labels=7), "labels: found int, expected 2 integers, one for each image"),
+        (batch(labels=[0, "3"]), "labels: row 1: found '3', expected a class from 0 to 32767"),
+        (batch(labels=[1.7, 2]), "labels: row 0: found 1.7, expected a class from 0 to 32767"),
+        (batch(labels=[True, 2]), "labels: row 0: found True, expected a class from 0 to 32767"),
+        (batch(labels=[2, -1]), "labels: row 1: found -1, expected a class from 0 to 32767"),
+        (batch(labels=[2, [3]]), "labels: row 1: found list, expected a class from 0 to 32767"),
     ],
 )
 def test_a_wrong_batch_is_explained(tmp_path, content, message):

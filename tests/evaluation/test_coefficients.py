@@ -6,11 +6,14 @@ from scipy import stats
 from epsinas.evaluation.coefficients import (
     coefficients,
     convergence,
+    counts_of,
     differences,
+    held_fixed,
     partial_coefficients,
     shared_networks,
 )
 from epsinas.evaluation.dependence import steiger
+from epsinas.sources import packaged
 
 NETWORKS = 120
 
@@ -156,3 +159,11 @@ def test_convergence(tables):
     assert width["whole"][20] > 1.5 * width["whole"][60]
     assert table.loc[("whole", 20), "spearman"] == pytest.approx(table.loc[("whole", 119), "spearman"], abs=0.05)
     assert np.isnan(width["whole"][119])
+
+
+def test_counts_of_a_data_set():
+    networks = packaged.networks("nas-bench-201")
+    counts = counts_of(networks, "ImageNet16-120")
+    assert list(counts) == ["parameters", "flops", "convolutions", "layers", "depth", "relus", "skips"]
+    assert counts["flops"].tolist() == networks["flops_ImageNet16-120"].tolist()
+    assert list(held_fixed(counts)) == ["parameters", "flops", "parameters_and_flops", "convolutions"]

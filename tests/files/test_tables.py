@@ -401,3 +401,17 @@ def test_rows_and_their_kinds_are_known_without_the_table(tmp_path):
             read(path)
         with pytest.raises(InputError, match="found no such file"):
             read(tmp_path / "absent.parquet")
+
+
+def test_a_performance_table_without_any_value_is_refused(path):
+    performance(accuracy=[np.nan] * 3, loss=[np.nan] * 3).to_parquet(path)
+    expected = f"{path}: column accuracy: found no value in any row, expected that of some training"
+    assert refusal(schemas.read_performance, path) == expected
+
+
+def test_distinct_rows_may_be_those_that_have_a_value(path):
+    performance(accuracy=[np.nan, np.nan, 10.0]).to_parquet(path)
+    columns, values = ["split", "epochs"], ("accuracy", "loss")
+    assert schemas.distinct_rows(path, columns, values) == [("valid", 12)]
+    assert schemas.distinct_rows(path, columns) == [("test", 200), ("valid", 12)]
+    assert schemas.distinct_rows(path, columns, ["absent"]) == [("test", 200), ("valid", 12)]

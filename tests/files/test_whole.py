@@ -66,7 +66,7 @@ def test_a_read_only_file_is_not_replaced(tmp_path, monkeypatch):
 def test_links_in_a_circle_are_one_line(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(InputError, match=r"scores\.csv: cannot be written: "):
+    with pytest.raises(InputError, match=r"/a(/scores.csv)?: cannot be written: "):
         write(tmp_path / "a" / "scores.csv")
 
 

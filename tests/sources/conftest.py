@@ -1,6 +1,7 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ class Server(ThreadingHTTPServer):
     """Serves `files`.
 
     Each request spends one of `faults`: a status, or bytes after which to hang up; the first request of a file in
-    `breaks` gets so many bytes of it.
+    `breaks` gets so many bytes of it. With `endless` every one is sent zeros, which a length precedes that `announces`
+    says.
     """
 
     def __init__(self):
@@ -27,6 +29,8 @@ class Server(ThreadingHTTPServer):
         self.breaks: dict[str, int] = {}
         self.ranges: list[str | None] = []
         self.continues = True
+        self.endless = False
+        self.announces = True
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{name}"
@@ -46,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         content = self.server.files.get(name)
         if kind == "status" or content is None:
             return self.send_error(value or 404)
+        if self.server.endless:
+            return self.send_without_end()
         start = int(wanted[6:-1]) if wanted and self.server.continues else 0
         if start >= len(content):
             return self.send_error(416)
@@ -53,6 +59,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         self.wfile.write(content[start:][: value if kind == "cut" else None])
+
+    def send_without_end(self):
+        self.send_response(200)
+        if self.server.announces:
+            self.send_header("Content-Length", str(1 << 50))
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(bytes(100))
 
 
 @pytest.fixture

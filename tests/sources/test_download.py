@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from epsinas.errors import InputError
-from epsinas.sources import checksums
+from epsinas.sources import checksums, download
 from epsinas.sources.base import RawFile
 from epsinas.sources.download import fetch
 from epsinas.sources.progress import on_console
@@ -108,7 +108,7 @@ def test_a_checksum_that_differs_is_explained_and_the_file_removed(tmp_path, ser
     address, right, wrong = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest(), "0" * 32
     message = refusal(fetch, raw(address, checksum=wrong), tmp_path)
     assert message == (
-        f"raw.bin: cannot be downloaded from {address}: found md5 {right} in what it sent, expected {wrong}; "
+        f"raw.bin: cannot be downloaded from {address}: in what it sent found md5 {right}, expected {wrong}; "
         f"name a mirror, or put the file into {tmp_path} by hand"
     )
     assert {path.name for path in tmp_path.iterdir()} == {".raw.bin.lock"}
@@ -117,8 +117,86 @@ def test_a_checksum_that_differs_is_explained_and_the_file_removed(tmp_path, ser
 def test_the_end_of_a_checksum_is_compared(tmp_path, server):
     address, right = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest()
     message = refusal(fetch, raw(address, checksum="096897"), tmp_path)
-    assert f"found md5 {right} in what it sent, expected one that ends in 096897; " in message
+    assert f"in what it sent found md5 {right}, expected one that ends in 096897; " in message
     assert fetch(raw(address, checksum=right[-6:]), tmp_path).is_file()
+
+
+def test_the_size_counts_where_the_checksum_is_not_whole(tmp_path, server):
+    address, end = server.address("raw.bin"), hashlib.md5(CONTENT).hexdigest()[-6:]
+    (tmp_path / "raw.bin").write_bytes(CONTENT)
+    message = refusal(fetch, raw(address, checksum=end, size=1100), tmp_path)
+    assert message.startswith(f"{tmp_path / 'raw.bin'}: found 1024 bytes, expected about 1100; put the right file")
+    assert fetch(raw(address, checksum=end, size=1050), tmp_path).is_file()
+
+
+PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><html>Quota exceeded</html>"
+
+
+@pytest.mark.parametrize("name", ["raw.bin", "logs.zip", "file.pth"])
+def test_a_web_page_is_not_kept(tmp_path, server, name):
+    server.files["page"] = PAGE
+    address = server.address("page")
+    message = refusal(fetch, RawFile(name, (address,)), tmp_path)
+    assert f"cannot be downloaded from {address}: in what it sent found a web page, expected a file; " in message
+    assert {path.name for path in tmp_path.iterdir()} == {f".{name}.lock"}
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("a.zip", b"PK\x03\x04"), ("a.tar", bytes(257) + b"ustar"), ("a.pth", b"\x80\x02\x8a"), ("a.txt", b"a")],
+)
+def test_a_file_without_a_checksum_is_of_its_kind(tmp_path, server, name, right):
+    server.files |= {"wrong": b"\x00\x01", "right": right}
+    addresses = (server.address("wrong"), server.address("right"))
+    expected = b"\x00\x01" if name == "a.txt" else right
+    assert fetch(RawFile(name, addresses), tmp_path).read_bytes() == expected
+
+
+def test_a_server_that_refuses_every_range_is_named(tmp_path, server):
+    (tmp_path / "raw.bin.part").write_bytes(CONTENT + b"more")
+    server.faults = 4 * [("status", 416)]
+    address = server.address("raw.bin")
+    message = refusal(fetch, raw(address), tmp_path)
+    assert f"cannot be downloaded from {address}: 416 Requested Range Not Satisfiable; " in message
+
+
+def test_a_partial_file_that_is_a_link_is_not_followed(tmp_path, server):
+    other = tmp_path / "precious"
+    other.write_bytes(CONTENT[:10])
+    for name in ("raw.bin.part", "raw.bin"):
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / name).symlink_to(other if name.endswith("part") else tmp_path / "absent")
+    path = fetch(raw(server.address("raw.bin")), tmp_path / "cache")
+    assert (path.read_bytes(), path.is_symlink(), other.read_bytes()) == (CONTENT, False, CONTENT[:10])
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path, server):
+    (tmp_path / "precious").write_text("old")
+    (tmp_path / ".raw.bin.lock").symlink_to(tmp_path / "precious")
+    assert "cannot be written: Too many levels of symbolic links" in refusal(
+        fetch, raw(server.address("raw.bin")), tmp_path
+    )
+    assert (tmp_path / "precious").read_text() == "old"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("size", [None, 1000])
+def test_a_server_that_never_stops_is_cut_off(tmp_path, server, monkeypatch, size, announced):
+    monkeypatch.setattr(download, "LARGEST", 2000)
+    server.endless = True
+    server.announces = announced
+    most = 1050 if size else 2000
+    address = server.address("raw.bin")
+    message = refusal(fetch, raw(address, size=size), tmp_path)
+    assert f"{address}: found more than {most} bytes in what it sent, expected {size or 'fewer'}; " in message
+    assert len(server.ranges) == 1
+    part = tmp_path / "raw.bin.part"
+    assert not part.exists() or part.stat().st_size <= most
+
+
+def test_google_drive_is_cut_off_too(tmp_path, drive):
+    message = refusal(fetch, raw(DRIVE, size=500), tmp_path)
+    assert f"{DRIVE}: found more than 525 bytes in what it sent, expected 500; " in message
 
 
 def test_a_disk_that_is_too_small_is_named(tmp_path):
@@ -194,7 +272,9 @@ def test_what_is_wrong_with_each_address_is_said(tmp_path, server, drive):
     drive.files["IDENTIFIER"] = b"another file"
     address = server.address("absent.bin")
     message = refusal(fetch, raw(DRIVE, addresses=(address, DRIVE)), tmp_path)
-    assert message.startswith(f"raw.bin: cannot be downloaded from {address}: 404 Not Found; {DRIVE}: found md5 ")
+    assert message.startswith(
+        f"raw.bin: cannot be downloaded from {address}: 404 Not Found; {DRIVE}: in what it sent found md5 "
+    )
 
 
 def test_parts_from_two_addresses_are_not_mixed(tmp_path, server):

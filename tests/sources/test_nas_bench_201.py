@@ -264,6 +264,41 @@ def test_a_list_of_architectures_of_another_type_is_named(tmp_path):
     assert refusal(read_nas_bench_201, path) == "odd.pth: meta_archs: found int, expected a list of architectures"
 
 
+def test_texts_that_are_no_architectures_are_named(tmp_path):
+    path = write_nas_bench_201(tmp_path / "odd.pth", nas_bench_201_contents() | {"meta_archs": [NAMES[0], "a\x1b[2J"]})
+    message = refusal(read_nas_bench_201, path)
+    assert message.startswith(r"odd.pth: meta_archs: network 1: found 'a\x1b[2J': unknown operation ")
+
+
+TRIAL = ["arch2infos", 0, "full", "all_results", ("cifar100", 888)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (["epochs"], 1.5, "found 1.5 epochs, expected 200"),
+        (["epochs"], float("inf"), "found inf epochs, expected 200"),
+        (["epochs"], "200", "found '200' epochs, expected 200"),
+        (["eval_acc1es", "x-test@199"], "93", "found accuracy of str, expected a number"),
+        (["eval_acc1es", "x-test@199"], True, "found accuracy of bool, expected a number"),
+        (["eval_acc1es", "x-test@199"], 10**400, "found accuracy of an integer of 1329 bits, expected 0 to 100"),
+        (["eval_acc1es", "x-test@199"], float("nan"), "found accuracy of nan, expected 0 to 100"),
+        (["eval_acc1es", "x-test@199"], -1.0, "found accuracy of -1.0, expected 0 to 100"),
+        (["eval_acc1es"], [], "list indices must be integers or slices, not str"),
+        (["get_eval"], 3, "'int' object is not callable"),
+    ],
+)
+def test_values_are_checked_and_not_cast(tmp_path, keys, value, message):
+    contents = nas_bench_201_contents()
+    place = contents
+    for key in [*TRIAL, *keys[:-1]]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = write_nas_bench_201(tmp_path / "odd.pth", contents)
+    expected = f"odd.pth: network 0: its results are not in the benchmark's format: {message}"
+    assert refusal(read_nas_bench_201, path) == expected
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 not a zip"])
 def test_a_file_that_is_not_torchs_is_named(tmp_path, content):
     path = tmp_path / "file.pth"
@@ -311,8 +346,9 @@ def test_nats_bench_gives_the_same_tables(tmp_path, converted, order):
         ({"meta": META, "000000": nats_record(0)}, "network 1: 1 is missing from its results"),
         ({"meta": META, "000000": [1]}, "network 0: 'less' is missing from its results"),
         ({"meta": {"total_archs": 2}}, "/meta: key meta_archs is missing; found total_archs"),
-        ({"meta": META, "000000": b"BZh9 damaged"}, "not a readable tar archive: "),
+        ({"meta": META, "000000": b"BZh9 damaged"}, "/000000: not readable by bzip2: "),
         ({"meta": META, "000000": bz2.compress(b"no pickle")}, "/000000: "),
+        ({"meta": {"meta_archs": 7}}, "meta_archs: found int, expected a list of architectures"),
         ({"meta": Calls(os.system, "touch harmed")}, f"/meta: refused to load {os.name}.system; "),
     ],
 )

@@ -8,8 +8,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from epsinas.errors import InputError, one_line
-from epsinas.sources.pickles import RestrictedUnpickler, load, numpy_dtype
+from epsinas.errors import InputError
+from epsinas.sources.pickles import RestrictedUnpickler, load
 
 
 class Calls:
@@ -88,7 +88,7 @@ def test_an_attack_is_refused_and_nothing_runs(tmp_path, monkeypatch, function, 
 
 
 def test_arrays_of_objects_are_refused():
-    with pytest.raises(InputError, match=r"^batch 1: arrays of dtype object hold arbitrary objects$"):
+    with pytest.raises(InputError, match=r"^batch 1: found the dtype 'O8', expected one of plain numbers$"):
         load(io.BytesIO(pickle.dumps(np.array([{}, None]), protocol=4)), name="batch 1")
 
 
@@ -119,17 +119,7 @@ def test_persistent_identifiers_are_refused():
 
 def test_the_unpickler_itself_raises_pickle_errors():
     with pytest.raises(pickle.UnpicklingError, match=r"refused to load builtins\.eval"):
-        RestrictedUnpickler(io.BytesIO(pickle.dumps(eval))).load()
-
-
-def test_numpy_dtype_takes_the_integers_of_old_pickles():
-    assert numpy_dtype("f8", 0, 1) == np.float64
-
-
-def test_one_line_shortens_and_never_is_empty():
-    assert one_line(ValueError("a\n  b")) == "a b"
-    assert one_line(EOFError()) == "EOFError"
-    assert len(one_line(ValueError("x" * 1000))) == 200
+        RestrictedUnpickler(pickle.dumps(eval)).load()
 
 
 def test_memory_that_ends_is_told_apart_from_a_damaged_file(monkeypatch):
@@ -138,7 +128,7 @@ def test_memory_that_ends_is_told_apart_from_a_damaged_file(monkeypatch):
 
     monkeypatch.setattr(RestrictedUnpickler, "load", full)
     with pytest.raises(InputError, match=r"^batch: the machine's memory ended while it was read; "):
-        load(io.BytesIO(b""), name="batch")
+        load(io.BytesIO(b"N."), name="batch")
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

@@ -116,6 +116,15 @@ def test_a_file_of_the_mirror_is_checked(tmp_path, mirror):
     assert not target.exists()
 
 
+def test_accuracies_given_as_fractions_are_refused(tmp_path, mirror):
+    path = mirror / "tiny.performance.parquet"
+    table = pd.read_parquet(path)
+    schemas.write_performance(table.assign(accuracy=table["accuracy"] / 100), path)
+    message = refusal(retrieve, path.name, tmp_path / "target", mirror, tmp_path)
+    assert message.startswith(f"{path}: column accuracy: found at most 0.")
+    assert message.endswith("on d, a fraction; expected percent (0 to 100)")
+
+
 def test_an_expected_sha256_is_compared(tmp_path, mirror):
     target, name = tmp_path / "target.npz", "tiny.npz"
     right = whole.sha256(mirror / name)

@@ -57,6 +57,28 @@ def test_what_there_is_is_listed_where_nothing_will_do(mirror):
         settle(study({"datasets": ["cifar10", "cifar100"]}, mirror=str(mirror)))
 
 
+def test_performances_of_other_networks_only_are_refused_before_anything_is_computed(mirror):
+    path = mirror / "nas-bench-201.performance.parquet"
+    table = pd.read_parquet(path)
+    write_performance(table.assign(index=table["index"] + 100), path)
+    with pytest.raises(InputError) as caught:
+        settle(study(mirror=str(mirror)))
+    assert str(caught.value) == (
+        f"{path}: column index: found none of the 10 networks of nas-bench-201.architectures.parquet, "
+        "expected their performances"
+    )
+
+
+def test_performances_without_a_value_are_not_there(mirror):
+    """Once, a table's KeyError said so after everything was scored."""
+    path = mirror / "nas-bench-201.performance.parquet"
+    table = pd.read_parquet(path)
+    write_performance(pd.concat([table, table.assign(split="test", accuracy=np.nan)]), path)
+    settled, messages = settle(study(mirror=str(mirror)))
+    assert settled.sections["nas-bench-201"]["performance"]["split"] == "valid"
+    assert messages[1].startswith("nas-bench-201: no test performance after 200 epochs on cifar10")
+
+
 OTHER_NUMBER = "nas-bench-101: 423,624 networks in the official files, where the study names 15,000: these are taken"
 OTHER_SPLIT = "nas-bench-101: no test performance after 108 epochs on cifar10 in the package: validation is taken"
 

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from epsinas.evaluation.coefficients import counts_of
 from epsinas.metrics.base import ALIASES, METRICS
 from epsinas.sources import packaged
 
 COUNTED = "counted"
 """The source of what is counted of a network rather than computed."""
-
-_COUNTS = ("parameters", "flops", "convolutions", "layers", "depth", "relus", "skips")
 
 
 class Rival(NamedTuple):
@@ -29,22 +28,6 @@ class Rival(NamedTuple):
     title: str
     source: str
     scores: pd.Series
-
-
-def counts_of(networks: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Return what is counted of each network for a data set, float64 by index, a column for each count.
-
-    Args:
-        networks: what `epsinas.sources.packaged.networks` returns.
-        dataset: for whose inputs operations are counted.
-
-    Example:
-        >>> table = counts_of(packaged.networks("nas-bench-nlp"), "ptb")
-        >>> list(table)
-        ['parameters', 'flops', 'layers', 'depth']
-    """
-    table = networks.set_index("index").rename(columns={f"flops_{dataset}": "flops"})
-    return table[[name for name in _COUNTS if name in table]].astype(np.float64)
 
 
 def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
@@ -72,7 +55,7 @@ def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
 
 
 def _all(benchmark: str, dataset: str, networks: pd.DataFrame) -> Iterator[Rival]:
-    counts = counts_of(networks, dataset)
+    counts = counts_of(networks.set_index("index"), dataset)
     for name in ("parameters", "flops", "convolutions"):
         if name in counts:
             yield Rival(name, METRICS[name].title, COUNTED, counts[name])

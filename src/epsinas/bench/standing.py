@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.bench.given import ABSENT, INFINITE, UNDEFINED, read_scores_by_network
-from epsinas.bench.rivals import Rival, counts_of, rivals
+from epsinas.bench.rivals import Rival, rivals
 from epsinas.datasets.base import title as title_of
 from epsinas.errors import InputError
 from epsinas.evaluation.coefficients import (
@@ -21,7 +21,9 @@ from epsinas.evaluation.coefficients import (
     OWN,
     SHARING,
     coefficients,
+    counts_of,
     differences,
+    held_fixed,
     partial_coefficients,
     shared_networks,
 )
@@ -36,16 +38,6 @@ FEWEST = 5
 
 YOURS = "yours"
 """What the metric is called that is ranked."""
-
-
-GIVEN = {
-    "parameters": ["parameters"],
-    "flops": ["flops"],
-    "parameters_and_flops": ["parameters", "flops"],
-    "convolutions": ["convolutions"],
-    "layers": ["layers"],
-}
-"""What is held fixed in partial correlations; convolutions where networks have them, otherwise layers."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,7 +179,7 @@ def rank(
     # Most of the time is spent on resamples, which do not hold the interpreter.
     with ThreadPoolExecutor() as pool:
         differing = pool.submit(ranked.compared, everyone)
-        sized = pool.submit(ranked.beside, counts_of(known, inputs))
+        sized = pool.submit(ranked.beside, counts_of(known.set_index("index"), inputs))
         coverage = pool.submit(ranked.by_population)
         whole = pool.submit(ranked.coefficients, everyone)
     partial, counts = sized.result()
@@ -286,9 +278,7 @@ class _Ranked:
 
     def beside(self, counts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return `Standing.partial` and `Standing.counts`."""
-        given = {name: held for name, held in GIVEN.items() if set(held) <= set(counts)}
-        if "convolutions" in given:
-            given.pop("layers")
+        given = held_fixed(counts)
         table = pd.DataFrame({YOURS: self.scores})
         row = partial_coefficients(*self._with(table), counts, given, *self._resampling()).iloc[0]
 

@@ -144,6 +144,38 @@ def with_interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
     return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
 
 
+COUNTS = ("parameters", "flops", "convolutions", "layers", "depth", "relus", "skips")
+"""What may be counted of a network; see `epsinas.study.networks.describe`."""
+
+_HELD = {name: [name] for name in ("parameters", "flops")} | {"parameters_and_flops": ["parameters", "flops"]}
+
+
+def counts_of(networks: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Return what is counted of each network for a data set, float64, a column for each of COUNTS that there is.
+
+    Args:
+        networks: by network, what `epsinas.study.networks.describe` says.
+        dataset: for whose inputs operations are counted.
+
+    Example:
+        >>> list(counts_of(pd.DataFrame({"flops_ptb": [8], "layers": [2], "connected": [True]}), "ptb"))
+        ['flops', 'layers']
+    """
+    table = networks.rename(columns={f"flops_{dataset}": "flops"})
+    return table[[name for name in COUNTS if name in table]].astype(np.float64)
+
+
+def held_fixed(counts: pd.DataFrame) -> dict[str, list[str]]:
+    """Return which counts partial correlations hold fixed, by name: convolutions, or layers where there are none.
+
+    Example:
+        >>> list(held_fixed(pd.DataFrame(columns=["parameters", "flops", "layers"])))
+        ['parameters', 'flops', 'parameters_and_flops', 'layers']
+    """
+    last = "convolutions" if "convolutions" in counts else "layers"
+    return {name: held for name, held in (_HELD | {last: [last]}).items() if set(held) <= set(counts)}
+
+
 def partial_coefficients(
     scores: pd.DataFrame,
     performance: pd.Series,

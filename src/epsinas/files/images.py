@@ -2,16 +2,23 @@
 
 import math
 import zipfile
+import zlib
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from epsinas.errors import InputError, one_line
-from epsinas.files.whole import atomic, existing
+from epsinas.errors import InputError, one_line, shown
+from epsinas.files.arrays import array_in
+from epsinas.files.whole import atomic, check_unpacked, existing
 
 _PIXELS = 1 << 18
 """How many pixels are counted at a time; NumPy makes an integer of 8 bytes of each."""
+
+
+_LONGEST_SOURCE = 10_000
+"""Characters of what says where images come from."""
 
 
 class Images(NamedTuple):
@@ -62,16 +69,15 @@ def read_images(path: str | Path) -> Images:
     """
     path = existing(path)
     try:
-        # Opened here, since np.load leaves a file that it cannot read open.
         with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+            if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
                 raise InputError(f"{path}: found a single array, expected images, labels and source (npz)")
-            with archive:
-                images, labels, source = (_array(archive, name, path) for name in Images._fields)
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive, path)
+            images, labels, source = (_array(archive, members, name, path) for name in Images._fields)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: not a readable npz file: {one_line(error)}") from error
     return _check_images(images, labels, source, path)
 
@@ -88,12 +94,31 @@ def write_images(images: np.ndarray, labels: np.ndarray, source: str, path: str 
                 np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
 
 
-def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
-    if name not in archive:
-        raise InputError(f"{path}: array {name} is missing; found {', '.join(archive) or 'no arrays'}")
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return the archive's arrays by name, where what is read of them fits into memory."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in members:
+            raise InputError(f"{path}: found two arrays {shown(name)}, expected one")
+        members[name] = member
+    unpacked = sum(members[name].file_size for name in Images._fields if name in members)
+    check_unpacked(path, unpacked, path.stat().st_size)
+    return members
+
+
+def _array(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, path: Path) -> np.ndarray:
+    if name not in members:
+        found = ", ".join(shown(other)[1:-1] for other in islice(members, 12))
+        raise InputError(f"{path}: array {name} is missing; found {found or 'no arrays'}")
+    member = members[name]
     try:
-        return archive[name]
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        # Other ways to compress are unpacked by Python in pieces of any size.
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("found it compressed in another way than NumPy does")
+        with archive.open(member) as file:
+            return array_in(file, member.file_size)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError) as error:
         raise InputError(f"{path}: array {name} cannot be read: {one_line(error)}") from error
 
 
@@ -118,6 +143,8 @@ def _check_images(images: np.ndarray, labels: np.ndarray, source: np.ndarray, pa
     if source.shape != () or source.dtype.kind != "U":
         found = f"dtype {source.dtype} and shape {source.shape}"
         raise InputError(f"{path}: array source: found {found}, expected a single text")
+    if source.itemsize > 4 * _LONGEST_SOURCE:
+        raise InputError(f"{path}: array source: found {source.itemsize // 4} characters, expected {_LONGEST_SOURCE}")
     return Images(images, labels.astype(np.int16), str(source))
 
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from epsinas.errors import InputError, one_line
-from epsinas.files.whole import atomic, existing
+from epsinas.errors import InputError, one_line, shown
+from epsinas.files.whole import atomic, check_unpacked, existing
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,14 @@ def read_performance(path: str | Path) -> pd.DataFrame:
 
     Columns: `index` int32, `dataset` text, `split` "valid" or "test", `epochs` int16, `seed` Int8 (null for
     the mean over the benchmark's seeds), and `accuracy` in percent or `loss` in nats (null where training
-    failed), both float64. Further columns are free. No two rows agree in the first five columns.
+    failed, which it has not everywhere), both float64. Further columns are free. No two rows agree in the first five
+    columns.
     """
-    return read_table(path, PERFORMANCE)
+    table = read_table(path, PERFORMANCE)
+    measures = [column.name for column in PERFORMANCE.measures if column.name in table]
+    if table[measures].isna().all(axis=None):
+        raise InputError(f"{path}: column {measures[0]}: found no value in any row, expected that of some training")
+    return table
 
 
 def write_performance(frame: pd.DataFrame, path: str | Path) -> None:
@@ -258,7 +263,7 @@ def read_own_scores(path: str | Path, networks: pd.DataFrame, datasets: Sequence
     for name, wrong, values, expected in unknown:
         if wrong.any():
             row = int(np.argmax(wrong.to_numpy()))
-            raise InputError(f"{path}: column {name}: row {row}: found {values.iloc[row]}, expected {expected}")
+            raise InputError(f"{path}: column {name}: row {row}: found {_found(values.iloc[row])}, expected {expected}")
     index = known[~known.index.duplicated()].reindex(architecture).to_numpy(np.int32)
     return pd.DataFrame({"index": index, "dataset": dataset, "score": score.astype(np.float64)})
 
@@ -274,13 +279,7 @@ def read_table(path: str | Path, schema: TableSchema) -> pd.DataFrame:
 
     Integers of another width are taken where their values fit.
     """
-    path = existing(path)
-    try:
-        # Not pq.read_table, which makes columns of folder names such as "split=valid".
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
-    return _conform(table, schema, path)
+    return _conform(_read(path), schema, Path(path))
 
 
 def count_rows(path: str | Path) -> int:
@@ -292,29 +291,75 @@ def count_rows(path: str | Path) -> int:
     return _opened(path).metadata.num_rows
 
 
-def distinct_rows(path: str | Path, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+def distinct_rows(path: str | Path, columns: Sequence[str], values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
     """Return every combination of values that some columns of a Parquet table have, in the order of appearance.
+
+    Args:
+        path: of the file.
+        columns: whose combinations are wanted.
+        values: other columns, of which those that are there have a value in one of the rows that count.
 
     Raises:
         InputError: there is no such file, it is no Parquet file, or a column is missing.
     """
-    file = _opened(path)
+    known = _opened(path).schema_arrow.names
     for name in columns:
-        if name not in file.schema_arrow.names:
-            raise InputError(f"{path}: column {name} is missing; found {_listed(file.schema_arrow.names)}")
-    try:
-        table = file.read(columns=list(columns))
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
+        if name not in known:
+            raise InputError(f"{path}: column {name} is missing; found {_listed(known)}")
+    present = [name for name in values if name in known]
+    table = _read(path, [*columns, *present])
+    if present:
+        empty = [pc.is_null(table[name], nan_is_null=True).to_numpy() for name in present]
+        table = table.filter(~np.logical_and.reduce(empty))
     combinations = table.group_by(list(columns), use_threads=False).aggregate([]).select(list(columns))
     return [tuple(row.values()) for row in combinations.to_pylist()]
 
 
 def _opened(path: str | Path) -> pq.ParquetFile:
+    """Open a table whose columns hold plain values, and take no more memory than they should."""
+    path = existing(path)
     try:
-        return pq.ParquetFile(existing(path))
+        metadata = pq.read_metadata(path)
+        columns = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+        for column in columns:
+            if column.max_repetition_level or column.path != column.name:
+                name = shown(column.path.partition(".")[0])[1:-1]
+                raise InputError(f"{path}: column {name}: found lists or records, expected plain values")
+        check_unpacked(path, _unpacked(metadata, columns), path.stat().st_size)
+        # Texts stay as numbers in a list of those that there are, until it is known how long they are together.
+        texts = [column.name for column in columns if column.physical_type == "BYTE_ARRAY"]
+        return pq.ParquetFile(path, metadata=metadata, read_dictionary=texts)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
+
+
+def _unpacked(metadata: pq.FileMetaData, columns: Sequence[pq.ColumnSchema]) -> int:
+    """Return how many bytes a table's values take, texts apart, however often the file repeats one."""
+    total = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for number, column in enumerate(columns):
+            part = group.column(number)
+            total += max(part.num_values, group.num_rows) * max(8, column.length) + part.total_uncompressed_size
+    return total
+
+
+def _read(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table, or some of its columns."""
+    file = _opened(path)
+    try:
+        # Not pq.read_table, which makes columns of folder names such as "split=valid".
+        table, characters = file.read(columns=None if columns is None else list(columns)), 0
+        for number, values in enumerate(table.columns):
+            if pa.types.is_dictionary(values.type):
+                for chunk in values.chunks:
+                    if pa.types.is_string(values.type.value_type) or pa.types.is_binary(values.type.value_type):
+                        lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
+                        characters += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+                check_unpacked(path, characters, Path(path).stat().st_size)
+                table = table.set_column(number, table.column_names[number], values.cast(values.type.value_type))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
+    return table
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, schema: TableSchema) -> None:
@@ -386,16 +431,25 @@ def _refuse(wrong: pa.ChunkedArray, values: pa.ChunkedArray, message: str) -> No
     row = pc.index(wrong, True).as_py()
     if row >= 0:
         found = values[row].as_py()
-        raise InputError(message % f"row {row}: found {'null' if found is None else found}")
+        raise InputError(message % f"row {row}: found {_found(found)}")
+
+
+def _found(value: Any) -> str:
+    """Return a value of a table for a message, a text without quotes."""
+    if value is None or value is pd.NA:
+        return "null"
+    text = shown(value.item() if isinstance(value, np.generic) else value)
+    return text[1:-1] if isinstance(value, str) and len(value) <= 60 else text
 
 
 def _refuse_duplicates(frame: pd.DataFrame, key: tuple[str, ...], path: Path) -> None:
     repeated = np.flatnonzero(frame.duplicated(list(key)))
     if repeated.size:
         row = repeated[0]
-        what = ", ".join(f"{name} {frame[name].iloc[row]}" for name in key)
+        what = ", ".join(f"{name} {_found(frame[name].iloc[row])}" for name in key)
         raise InputError(f"{path}: row {row}: found {what} a second time, expected one row for each")
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "no columns"
+    listed = ", ".join(shown(name)[1:-1] for name in names[:40]) + ", ..." * (len(names) > 40)
+    return listed or "no columns"

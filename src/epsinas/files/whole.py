@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and their checksums."""
+"""Files that are there whole or not at all, their checksums, and how large they may become."""
 
 import hashlib
 import os
@@ -11,6 +11,29 @@ from epsinas.errors import InputError, one_line
 
 _unfinished: set[Path] = set()
 """Temporary files that are being written."""
+
+
+UNPACKED = 1 << 28
+"""Bytes that any file may unpack to."""
+
+UNPACKED_RATIO = 100
+"""Times its own size that a larger file may unpack to; the most compressible of the pipeline's tables take 30."""
+
+
+def check_unpacked(path: str | Path, unpacked: int, packed: int) -> None:
+    """Check how large the content of a compressed file becomes, before memory is taken.
+
+    Args:
+        path: of the file, for the message.
+        unpacked: bytes of its content.
+        packed: bytes of the file.
+
+    Raises:
+        InputError: it is out of all proportion.
+    """
+    most = max(UNPACKED, UNPACKED_RATIO * packed)
+    if unpacked > most:
+        raise InputError(f"{path}: found {packed} bytes that unpack to {unpacked}, expected at most {most}")
 
 
 def sha256(path: str | Path) -> str:

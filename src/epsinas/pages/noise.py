@@ -26,6 +26,9 @@ _BATCHES = {
     },
 }
 
+_FEWEST = 10
+"""Networks that train differently below which agreement says nothing."""
+
 BEST = "best tenth"
 """The population of the networks whose performance is above its 90th percentile."""
 
@@ -69,7 +72,7 @@ def _agreement(one: Compared, pair: dict[str, Any], resamples: int, rng: np.rand
     rows = []
     for population, members in (one.populations | {BEST: best}).items():
         own = both[members.loc[both.index]]
-        if len(own) < 3:
+        if one.classes.loc[own.index].nunique() < _FEWEST:
             continue
         found = resampled_correlations(own.T, one.classes.loc[own.index], resamples, rng)[:, 0, 1]
         row = {"kind": pair["kind"], "of": pair["of"], "population": population, "archs": len(own)}

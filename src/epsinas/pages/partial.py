@@ -5,22 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import partial_coefficients
+from epsinas.evaluation.coefficients import held_fixed, partial_coefficients
 from epsinas.paper.compared import Compared, statistics_request, statistics_table
 from epsinas.study.page import Page
 
-_GIVEN = {
-    "parameters": ["parameters"],
-    "flops": ["flops"],
-    "parameters_flops": ["parameters", "flops"],
-    "convolutions": ["convolutions"],
-}
-
 
 def _rows(one: Compared, options: dict[str, Any], rng: np.random.Generator) -> pd.DataFrame:
-    counts = one.counts
-    given = {name: fixed for name, fixed in _GIVEN.items() if set(fixed) <= set(counts)}
-    resamples = options["resamples"]
+    counts, resamples = one.counts, options["resamples"]
+    given = held_fixed(counts)
     table = partial_coefficients(one.scores, one.performance, one.classes, counts, given, resamples, rng)
     return one.identified(table)
 

@@ -36,7 +36,7 @@ def _figure(results: Results) -> "Figure":
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Put the coverages side by side: own, with tau, common, and all, those without a score last or first."""
+    """Put the coverages side by side: own, common, and all, those without a score last or first."""
     identity = ["space", "dataset", "metric", "setting", "precision", "population", "networks", "scored"]
     rho = ["spearman", "spearman_low", "spearman_high"]
     found = table[table["coverage"] == OWN][[*identity, *rho, "kendall", "kendall_low", "kendall_high", "why"]]
@@ -44,7 +44,9 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
         names = {name: name.replace("spearman", f"spearman_{coverage}").replace("archs", coverage) for name in kept}
         other = table[table["coverage"] == coverage][[*identity, *kept]].rename(columns=names)
         found = found.merge(other, on=identity, how="left", validate="one_to_one")
-    return found[[*(name for name in found if name != "why"), "why"]]
+    first = [*identity[:3], *identity[4:6]]
+    last = ["setting", "networks", "scored", "kendall", "kendall_low", "kendall_high", "why"]
+    return found[[*first, *(name for name in found if name not in (*first, *last)), *last]]
 
 
 PAGE = Page(

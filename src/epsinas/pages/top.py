@@ -34,5 +34,5 @@ PAGE = Page(
     ),
     request=statistics_request,
     table=statistics_table(_rows),
-    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
+    shown=lambda table: table.drop(columns=["origin", "stand_in"]).rename(columns={"coverage": "over"}),
 )

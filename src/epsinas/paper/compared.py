@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from epsinas.evaluation.coefficients import counts_of
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import measure_of
 from epsinas.paper.cells import printed_name
@@ -75,8 +76,7 @@ class Compared:
     @property
     def counts(self) -> pd.DataFrame:
         """By network, what size it has: parameters, operations, convolutions and so on, those that the space counts."""
-        counted = [name for name in _COUNTS if name in self.networks]
-        return self.networks[counted].assign(flops=self.networks[f"flops_{self.dataset}"]).astype(np.float64)
+        return counts_of(self.networks, self.dataset)
 
     @property
     def populations(self) -> dict[str, pd.Series]:
@@ -96,9 +96,6 @@ class Compared:
         facts = pd.DataFrame([self.facts[name] for name in table["metric"]], index=table.index)
         identity = pd.DataFrame({"space": self.space, "dataset": self.dataset}, index=table.index)
         return pd.concat([identity, facts, table.drop(columns="metric")], axis=1)
-
-
-_COUNTS = ["parameters", "convolutions", "layers", "depth", "relus", "skips"]
 
 
 def statistics_request(plan: Plan, metrics: int = 1) -> Request | None:

@@ -39,7 +39,7 @@ TITLES = {
     "given_convolutions": "ρ given convolutions",
     "given_flops": "ρ given FLOPs",
     "given_parameters": "ρ given parameters",
-    "given_parameters_flops": "ρ given both",
+    "given_parameters_and_flops": "ρ given both",
     "guide": "guided by",
     "held_out": "ρ on the other halves",
     "kendall": "Kendall's τ",
@@ -101,7 +101,7 @@ SHARES = ("coverage", "share", "largest_move")
 """Endings of columns that are shares, and are shown in percent."""
 
 _METRICS = ("metric", "other", "method", "metrics")
-_PLAIN = ("inputs", "search", "initialisation", "embedding")
+_PLAIN = ("population", "inputs", "search", "initialisation", "embedding")
 """Columns of names, and of names whose underscores are spaces."""
 
 _UNSAID = ("draw", "draws", "batches")

@@ -44,9 +44,10 @@ def move_with_record(path: Path, target: Path, address: str) -> None:
     """Give a downloaded file another name, and its record too, to which its address is added."""
     recorded_digests(path, ("sha256",))
     os.replace(path, target)
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         known = _read(_record(path)) | {"address": address}
-        _record(target).write_text(json.dumps(known, indent=1) + "\n")
+        with atomic(_record(target)) as temporary:
+            temporary.write_text(json.dumps(known, indent=1) + "\n")
         _record(path).unlink()
 
 

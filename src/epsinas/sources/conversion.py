@@ -1,6 +1,7 @@
 """Conversions of official files: images and texts one by one, a benchmark's tables all at once."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -118,6 +119,11 @@ def architecture_table(names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({"index": np.arange(len(names), dtype=np.int32), "architecture": list(names)})
 
 
+def not_followed(path: str, flags: int) -> int:
+    """Open a file unless it is a symbolic link, which may lead to another one that would be written over."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Let one process at a time into the block; the lock goes with the process."""
@@ -126,6 +132,6 @@ def locked(path: Path) -> Iterator[None]:
     except ImportError:  # not on Windows, where two processes would do the same work twice
         yield
         return
-    with open(path, "w") as file:
+    with open(path, "w", opener=not_followed) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from epsinas.errors import InputError, one_line
 from epsinas.sources.base import RawFile
 from epsinas.sources.checksums import delete_with_record, move_with_record, recorded_digests
-from epsinas.sources.conversion import locked
+from epsinas.sources.conversion import locked, not_followed
 from epsinas.sources.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ TIMEOUT = 60.0
 """Seconds without an answer."""
 CHUNK = 1 << 16
 """Bytes; a connection that breaks loses no more than this."""
+
+LARGEST = 1 << 30
+"""Bytes of the largest file that is taken where its size is not known; those of NAS-Bench-NLP have some 30 million."""
+
+ABOUT = 0.05
+"""By what part of it a size may be wrong; some are published to two digits."""
 
 _NO_GDOWN = "gdown is not installed; expected `pip install epsinas[workflow]`"
 
@@ -56,10 +62,9 @@ def fetch(raw: RawFile, cache: str | Path, progress: Progress = silent) -> Path:
         with locked(cache / f".{raw.name}.lock"):
             if not path.exists():
                 _download(raw, path, progress)
-            elif found := _other_checksum(raw, path):
+            elif wrong := _what_is_wrong(raw, path):
                 raise InputError(
-                    f"{path}: found {raw.algorithm} {found}, expected {_expected(raw)}; "
-                    "put the right file in its place, or remove it to have it downloaded"
+                    f"{path}: {wrong}; put the right file in its place, or remove it to have it downloaded"
                 )
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or one_line(error)}") from error
@@ -72,13 +77,15 @@ def _download(raw: RawFile, path: Path, progress: Progress) -> None:
     for number, address in enumerate(raw.addresses):
         # Files of one name from two addresses may differ where no checksum is known: each has a part of its own.
         partial = path.with_name(f"{path.name}.part{number or ''}")
+        if partial.is_symlink():
+            partial.unlink()  # not made here, and what it leads to is not written over
         _require_room(raw, partial)
         send = _download_drive if "drive.google.com/" in address else _download_http
         try:
             send(raw, address, partial, progress)
-            if found := _other_checksum(raw, partial):
+            if wrong := _what_is_wrong(raw, partial):
                 delete_with_record(partial)
-                raise _Refused(f"found {raw.algorithm} {found} in what it sent, expected {_expected(raw)}")
+                raise _Refused(f"in what it sent {wrong}")
         except _Refused as error:
             reasons.append(f"{address}: {error}")
             continue
@@ -90,17 +97,48 @@ def _download(raw: RawFile, path: Path, progress: Progress) -> None:
     )
 
 
-def _other_checksum(raw: RawFile, path: Path) -> str | None:
-    """Return the checksum of a file where it is not the official one."""
-    if not raw.checksum:
-        return None
-    found = recorded_digests(path, (raw.algorithm, "sha256"))[raw.algorithm]
-    return None if found.endswith(raw.checksum) else found
+def _what_is_wrong(raw: RawFile, path: Path) -> str | None:
+    """Say how a file differs from the official one; None where nothing is known to.
 
-
-def _expected(raw: RawFile) -> str:
+    Where no whole checksum is published, which is the case where 24 bits of one are, its size and its kind count, too.
+    """
     whole = len(raw.checksum) == 2 * hashlib.new(raw.algorithm).digest_size
-    return raw.checksum if whole else f"one that ends in {raw.checksum}"
+    if raw.checksum:
+        found = recorded_digests(path, (raw.algorithm, "sha256"))[raw.algorithm]
+        if not found.endswith(raw.checksum):
+            expected = raw.checksum if whole else f"one that ends in {raw.checksum}"
+            return f"found {raw.algorithm} {found}, expected {expected}"
+    if whole:
+        return None
+    size = path.stat().st_size
+    if raw.size and abs(size - raw.size) > ABOUT * raw.size:
+        return f"found {size} bytes, expected about {raw.size}"
+    return _other_kind(path, PurePath(raw.name).suffix)
+
+
+def _other_kind(path: Path, suffix: str) -> str | None:
+    """Say what a file is that is not what its name says; None where it may be."""
+    with open(path, "rb") as file:
+        head = file.read(512)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "found a web page, expected a file"
+    begins = {
+        ".zip": head.startswith(b"PK"),
+        ".tar": head[257:262] == b"ustar",
+        ".pth": head[:2] in (b"PK", b"\x80\x02"),
+    }
+    return None if begins.get(suffix, True) else f"found a file of another kind, expected {suffix}"
+
+
+def _most(raw: RawFile) -> int:
+    """Return how many bytes an address may send."""
+    return int((1 + ABOUT) * raw.size) if raw.size else LARGEST
+
+
+def _require_size(raw: RawFile, size: int) -> None:
+    """Refuse an address that sends more than the file has, perhaps without end."""
+    if size > _most(raw):
+        raise _Refused(f"found more than {_most(raw)} bytes in what it sent, expected {raw.size or 'fewer'}")
 
 
 def _require_room(raw: RawFile, partial: Path) -> None:
@@ -135,7 +173,7 @@ def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress
     if start:
         headers["Range"] = f"bytes={start}-"
     with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
+        if start and response.status_code == requests.codes.requested_range_not_satisfiable:
             partial.unlink()  # it is as long as the file, or longer: start anew on the next attempt
             raise requests.exceptions.ChunkedEncodingError("the server could not continue the download")
         response.raise_for_status()
@@ -143,9 +181,15 @@ def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress
         start = start if continued else 0
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else raw.size
-        with open(partial, "ab" if continued else "wb") as file, progress(raw.name, total) as advance:
+        _require_size(raw, total or 0)
+        with (
+            open(partial, "ab" if continued else "wb", opener=not_followed) as file,
+            progress(raw.name, total) as advance,
+        ):
             advance(start)
             for chunk in response.iter_content(chunk_size=CHUNK):
+                start += len(chunk)
+                _require_size(raw, start)
                 file.write(chunk)
                 advance(len(chunk))
 
@@ -172,6 +216,7 @@ def _download_drive(raw: RawFile, address: str, partial: Path, progress: Progres
 
             def tell(so_far: int, _: int | None) -> None:
                 nonlocal done
+                _require_size(raw, so_far)
                 advance(so_far - done)
                 done = so_far
 

@@ -4,16 +4,15 @@ The files are pickles, hence untrusted: they are read by a loader that admits on
 Everything raises `InputError`, naming the file and what in it is not as expected.
 """
 
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, shown
 from epsinas.files.images import Images
-from epsinas.sources.pickles import entry, load
+from epsinas.sources.archives import tar_members
+from epsinas.sources.pickles import LARGEST, entry, load
 
 
 def read_cifar(path: Path, names: list[str], labels: str, source: str) -> Images:
@@ -28,7 +27,10 @@ def read_cifar(path: Path, names: list[str], labels: str, source: str) -> Images
     Raises:
         InputError: the archive or a member is not as described.
     """
-    batches = {name: _batch(batch, labels, 32, f"{path.name}/{name}") for name, batch in _members(path, names)}
+    batches = {}
+    for name, file in tar_members(path, names.__contains__, LARGEST, "r|gz"):
+        where = f"{path.name}/{name}"
+        batches[name] = _batch(load(file, name=where), labels, 32, where)
     for name in names:
         if name not in batches:
             raise InputError(f"{path.name}: member {name} is missing; found {', '.join(batches) or 'none'}")
@@ -45,28 +47,19 @@ def read_batch_pickle(path: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
     return _batch(load(path, name=path.name), "labels", side, path.name)
 
 
-def _members(path: Path, names: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the wanted members of a tar.gz of pickles, unpickled straight from the stream."""
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                name = member.name.rpartition("/")[2]
-                if name in names and (file := archive.extractfile(member)):
-                    yield name, load(cast(BinaryIO, file), name=f"{path.name}/{name}")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(f"{path.name}: not a readable tar.gz archive: {one_line(error)}") from error
-
-
 def _batch(batch: Any, label_key: str, side: int, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, side, side, 3) and labels (N,) of a batch, whose rows are red, green, blue planes."""
     data, labels = (entry(batch, key, where) for key in ("data", label_key))
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (3 * side * side,):
         found = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
         raise InputError(f"{where}: data: found {found}, expected uint8 (N, {3 * side * side})")
-    try:
-        labels = np.array(labels, dtype=np.int16)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{where}: {label_key}: {one_line(error)}, expected integers") from error
-    if labels.shape != (len(data),):
-        raise InputError(f"{where}: {label_key}: found shape {labels.shape}, expected ({len(data)},)")
-    return data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1), labels
+    if isinstance(labels, np.ndarray) and labels.ndim == 1:
+        labels = labels.tolist()
+    if not isinstance(labels, list) or len(labels) != len(data):
+        found = f"{len(labels)} in a list" if isinstance(labels, list) else type(labels).__name__
+        raise InputError(f"{where}: {label_key}: found {found}, expected {len(data)} integers, one for each image")
+    for row, label in enumerate(labels):
+        if type(label) is not int or not 0 <= label <= np.iinfo(np.int16).max:
+            raise InputError(f"{where}: {label_key}: row {row}: found {shown(label)}, expected a class from 0 to 32767")
+    images = np.asarray(data).reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
+    return images, np.array(labels, dtype=np.int16)

@@ -10,7 +10,6 @@ opcodes of one network after the other and writes a small pickle for each, which
   and is read from there when it is asked for.
 """
 
-import io
 import os
 import pickle
 import pickletools
@@ -21,13 +20,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
 from epsinas.compilation import compiled
 from epsinas.errors import InputError, one_line
-from epsinas.sources.pickles import RestrictedUnpickler, out_of_memory
+from epsinas.sources.opcodes import LARGEST_KEY, REFUSED, argument_end, unsigned, widths
+from epsinas.sources.pickles import Allowance, RestrictedUnpickler, out_of_memory
 from epsinas.sources.progress import Progress, silent
 
 BLOCK = 1 << 24
@@ -45,6 +45,9 @@ FIRST_LEFT_OUT = 12
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """What a file of `torch.save` begins with, in the format of before 2020."""
 
+_HEAD = 1 << 16
+"""Bytes in which PyTorch's old format says what it is."""
+
 _ADMITTED = (
     *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
     *("BINUNICODE", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"),
@@ -54,14 +57,11 @@ _ADMITTED = (
 )
 """What protocol 2 needs for dictionaries, lists, tuples, text, numbers and NumPy's scalars."""
 
-_REFUSED = -128
-_WIDTHS = np.full(256, _REFUSED, dtype=np.int8)
-"""Bytes of an opcode's argument, or how their number is found, in the terms of `pickletools`."""
+_WIDTHS = widths(_ADMITTED)
 _EFFECTS = np.zeros(256, dtype=np.int8)
 """By how many items an opcode lets the stack grow, for those that need no mark."""
 for _opcode in pickletools.opcodes:
     if _opcode.name in _ADMITTED:
-        _WIDTHS[ord(_opcode.code)] = 0 if _opcode.arg is None else _opcode.arg.n
         _EFFECTS[ord(_opcode.code)] = len(_opcode.stack_after) - len(_opcode.stack_before)
 
 # The opcodes that are looked at, as numbers, which compiled code compares.
@@ -71,7 +71,7 @@ _TUPLE, _TUPLE2 = b"".join((pickle.TUPLE, pickle.TUPLE2))
 _INT1, _INT2, _INT4 = b"".join((pickle.BININT1, pickle.BININT2, pickle.BININT))
 _FLOAT, _TEXT = b"".join((pickle.BINFLOAT, pickle.BINUNICODE))
 _PUT1, _PUT4, _GET1, _GET4 = b"".join((pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET))
-_AT, _NEWLINE, _ZERO, _NINE = b"@\n09"
+_AT, _ZERO, _NINE = b"@09"
 
 _DEEPEST = 256
 """Marks within marks; NAS-Bench-201 has 6."""
@@ -107,16 +107,6 @@ class Cut(NamedTuple):
     memo: int
 
 
-# What is called for every opcode is put in place of its calls, which saves 40 % of the time.
-@compiled(inline="always")
-def _number(data, at, width):  # type: ignore[no-untyped-def]
-    """Read an unsigned little-endian number."""
-    value = np.int64(0)
-    for place in range(width):
-        value |= np.int64(data[at + place]) << (8 * place)
-    return value
-
-
 @compiled(inline="always")
 def _write(out, written, opcode, number):  # type: ignore[no-untyped-def]
     """Write an opcode with an argument of four bytes, and return where it ends."""
@@ -124,23 +114,6 @@ def _write(out, written, opcode, number):  # type: ignore[no-untyped-def]
     for place in range(4):
         out[written + 1 + place] = (number >> (8 * place)) & 255
     return written + 5
-
-
-@compiled(inline="always")
-def _end(data, argument, width):  # type: ignore[no-untyped-def]
-    """Return where an argument ends that begins at `argument`, beyond the block where it is not all there."""
-    if width >= 0:
-        return argument + width
-    if width == pickletools.UP_TO_NEWLINE:  # GLOBAL, whose argument is two lines
-        lines = 0
-        while lines < 2 and argument < data.size:
-            lines += data[argument] == _NEWLINE
-            argument += 1
-        return argument if lines == 2 else data.size + 1
-    prefix = 1 if width == pickletools.TAKEN_FROM_ARGUMENT1 else 4
-    if argument + prefix > data.size:
-        return data.size + 1
-    return argument + prefix + _number(data, argument, prefix)
 
 
 @compiled()
@@ -180,14 +153,14 @@ def _cut(data, start, first, whole, widths, effects, out, curves):  # type: igno
         if depth == 2 and level == 0 and opcode in (_INT1, _INT2, _INT4, _SETITEMS, _SETITEM):
             break
         argument, width = at + 1, widths[opcode]
-        if width == _REFUSED:
+        if width == REFUSED:
             return _OPCODE, at, 0, first
-        end = _end(data, argument, width)
+        end = argument_end(data, argument, width)
         if end > data.size:
             return _MORE, start, 0, first
 
         if opcode in (_PUT1, _PUT4):
-            if _number(data, argument, width) != memo or memo - first >= _MEMO_LIMIT:
+            if unsigned(data, argument, width) != memo or memo - first >= _MEMO_LIMIT:
                 return _MEMO, at, 0, first
             curves[memo - first] = key and text
             written = _write(out, written, _PUT4, memo - first)
@@ -196,7 +169,7 @@ def _cut(data, start, first, whole, widths, effects, out, curves):  # type: igno
             continue
         text = opcode == _TEXT
         if opcode in (_GET1, _GET4):
-            number = _number(data, argument, width)
+            number = unsigned(data, argument, width)
             if number >= memo:
                 return _MEMO, at, 0, first
             key, key_at = number >= first and curves[number - first] and not whole, written
@@ -219,7 +192,7 @@ def _cut(data, start, first, whole, widths, effects, out, curves):  # type: igno
         if opcode == _TEXT:
             key = not whole and _is_curve(data, argument + 4, end)
         elif opcode in (_INT1, _INT2, _INT4):
-            key = not whole and FIRST_LEFT_OUT <= _number(data, argument, width) < 1 << 31
+            key = not whole and FIRST_LEFT_OUT <= unsigned(data, argument, width) < 1 << 31
         if opcode == _MARK:
             if level == _DEEPEST:
                 return _SHAPE, at, 0, first
@@ -252,14 +225,18 @@ def _cut(data, start, first, whole, widths, effects, out, curves):  # type: igno
 class _EntryUnpickler(RestrictedUnpickler):
     """An unpickler of one entry; `shared` gives what a number of the large pickle's memo stands for."""
 
-    def __init__(self, content: bytes, shared: Callable[[int], Any]):
-        super().__init__(io.BytesIO(content), encoding="latin1")
+    def __init__(self, content: bytes, shared: Callable[[int], Any], allowance: Allowance):
+        super().__init__(content, numbers=_MEMO_LIMIT, allowance=allowance)
         self._shared = shared
 
     def persistent_load(self, identifier: Any) -> Any:
         if type(identifier) is not int:
             raise pickle.UnpicklingError("found a reference to another file, expected none")
-        return self._shared(identifier)
+        found = self._shared(identifier)
+        # The opcodes were looked over as if this were a text; a tuple takes as long to hash as what it holds.
+        if type(found) is tuple and (len(found) > LARGEST_KEY or any(type(one) is tuple for one in found)):
+            raise pickle.UnpicklingError("found a reference to a tuple of tuples or of many, expected a key")
+        return found
 
 
 def read_entries(
@@ -297,10 +274,14 @@ def _go_to_pickle(file: BinaryIO, path: Path) -> None:
         if zipfile.is_zipfile(file):
             return _go_to_member(file)
         file.seek(0)
-        magic, _, _ = (RestrictedUnpickler(file).load() for _ in range(3))
-        if magic == _TORCH_MAGIC:
-            return
-        problem = "its first number is another one"
+        head, at = file.read(_HEAD), 0
+        for number in range(3):
+            unpickler = RestrictedUnpickler(head[at:])
+            if unpickler.load() != _TORCH_MAGIC and number == 0:
+                raise ValueError("its first number is another one")
+            at += unpickler.length
+        file.seek(at)
+        return
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can fail anywhere in the unpickler
@@ -320,11 +301,33 @@ def _go_to_member(file: BinaryIO) -> None:
     file.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR)
 
 
+class _Bounded:
+    """As much of a file as an entry may have, for `pickletools`, which reads as long a text as is announced."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._end = file, file.tell() + LARGEST
+
+    def read(self, size: int) -> bytes:
+        """Read so many bytes."""
+        if self._file.tell() + size > self._end:
+            raise ValueError(f"more than {LARGEST} bytes beside the entries")
+        return self._file.read(size)
+
+    def readline(self) -> bytes:
+        """Read a line, which names a function."""
+        return self._file.readline(_HEAD)
+
+    def tell(self) -> int:
+        """Return where the file is."""
+        return self._file.tell()
+
+
 class _Reader:
     """One reading of a large pickle, whose file stands where the pickle begins."""
 
     def __init__(self, file: BinaryIO, path: Path, key: str):
         self._file, self._path, self._key = file, path, key
+        self._allowance = Allowance(path.stat().st_size)
         self._head = self._closing = b""  # what stands before the first entry, and what closes the batch that it opens
         self._out = np.empty(0, dtype=np.uint8)
         self._starts: list[int] = []  # where each entry begins in the file, and the last one ends
@@ -385,7 +388,7 @@ class _Reader:
     def _opcodes(self) -> Iterator[tuple[Any, Any, int]]:
         """Yield opcode, argument and position from where the file stands, with a limit."""
         try:
-            for number, found in enumerate(pickletools.genops(self._file)):
+            for number, found in enumerate(pickletools.genops(cast(BinaryIO, _Bounded(self._file)))):
                 if number == LONGEST_FRAME:
                     raise InputError(f"{self._path.name}: found no {self._key} in its first {number} opcodes")
                 yield found  # type: ignore[misc]
@@ -433,7 +436,7 @@ class _Reader:
 
     def _entry(self, content: bytes, block: np.ndarray, position: int, memo: int) -> tuple[Any, Any]:
         try:
-            return _EntryUnpickler(content, self._shared).load()
+            return _EntryUnpickler(content, self._shared, self._allowance).load()
         except MemoryError:
             raise
         except Exception:  # perhaps for something that was left out
@@ -458,7 +461,7 @@ class _Reader:
             end = self._starts[entry + 1] if entry + 1 < len(self._starts) else start + LARGEST
             block = np.frombuffer(self._bytes(start, end + 8), dtype=np.uint8)
             content = self._cut(block, 0, self._memos[entry], whole=True)[1]
-        unpickler = _EntryUnpickler(content, self._shared)
+        unpickler = _EntryUnpickler(content, self._shared, self._allowance)
         unpickler.load()
         return unpickler.memo.copy()
 
@@ -479,7 +482,7 @@ class _Reader:
 
     def _load(self, content: bytes) -> Any:
         try:
-            return _EntryUnpickler(content, self._shared).load()
+            return _EntryUnpickler(content, self._shared, self._allowance).load()
         except MemoryError:
             raise
         except pickle.UnpicklingError as error:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from array import array
 from collections import Counter
 from functools import cache
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, one_line, shown
 from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import architecture_table, table_sources
 from epsinas.sources.progress import Progress, silent
@@ -23,6 +24,7 @@ VERSION = 2
 
 _RUNS = 3
 """Trainings of each network of NAS-Bench-101."""
+_HASH = re.compile(r"[0-9a-f]{32}")
 _FINAL = 2
 """Position of the last of the evaluations of a training, after those at its beginning and half-way."""
 
@@ -102,12 +104,15 @@ def _row(content: bytes, where: str) -> _Row:
     from google.protobuf.message import DecodeError
 
     try:
-        name, epochs, matrix, operations, metrics = json.loads(content)
+        name, epochs, matrix, operations, metrics = found = json.loads(content)
+        for what, value in zip(("hash", "adjacency", "operations", "metrics"), (name, *found[2:]), strict=True):
+            if type(value) is not str:
+                raise TypeError(f"{what}: found {shown(value)}, expected a text")
         metrics = _model_metrics().FromString(base64.b64decode(metrics.replace("\n", ""), validate=True))
         final = metrics.evaluation_data[_FINAL]
         row = _Row(
-            str(name),
-            int(epochs),
+            name,
+            epochs,
             f"{matrix}:{operations}",
             metrics.trainable_parameters,
             final.validation_accuracy,
@@ -121,8 +126,10 @@ def _row(content: bytes, where: str) -> _Row:
     for split in ("valid", "test"):
         if not 0 <= getattr(row, split) <= 1:
             raise InputError(f"{where}: {split} accuracy: found {getattr(row, split)}, expected 0 to 1")
-    if not 0 < row.epochs < 1 << 15:
-        raise InputError(f"{where}: epochs: found {row.epochs}, expected 1 to {(1 << 15) - 1}")
+    if not _HASH.fullmatch(row.hash):
+        raise InputError(f"{where}: hash: found {shown(row.hash)}, expected 32 hexadecimal digits")
+    if type(epochs) is not int or not 0 < epochs < 1 << 15:
+        raise InputError(f"{where}: epochs: found {shown(epochs)}, expected 1 to {(1 << 15) - 1}")
     return row
 
 

@@ -5,26 +5,28 @@ one network at a time, and a trial's record goes through the benchmark package's
 """
 
 import bz2
-import tarfile
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, one_line, shown
+from epsinas.sources.archives import tar_members
 from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import architecture_table, table_sources
 from epsinas.sources.pickles import entry, load
 from epsinas.sources.progress import Progress, silent
+from epsinas.spaces import NasBench201
 
 VERSION = 2
 """Of the readers: raised whenever they give other tables of the same file."""
 
-MEMBER_LIMIT = 1 << 26
-"""Bytes of one network in the archive, unpacked; the official ones have up to 400,000."""
+MEMBER_LIMIT = 1 << 23
+"""Bytes of one network in the archive, unpacked; the official ones have up to 400,000, the list of all 1,400,000."""
 
 # In the schema's words, then in the benchmark's: a data set there is what a network was trained on, and
 # `x-valid` and `x-test` are the two halves of what `ori-test` is for the data sets without a validation set.
@@ -39,6 +41,9 @@ _SETS = (
     ("ImageNet16-120", "valid", "ImageNet16-120", "x-valid"),
     ("ImageNet16-120", "test", "ImageNet16-120", "x-test"),
 )
+
+_MEMBER = re.compile(r"(meta|[0-9]{6})\.pickle\.pbz2")
+"""Of the archive: the list of all strings, and the networks."""
 
 _EPOCHS = {12: ("less", "12"), 200: ("full", "200")}
 """What trainings of so many epochs are called in the `.pth` and in the archive."""
@@ -91,10 +96,11 @@ def read_nats_bench(path: str | Path, progress: Progress = silent) -> BenchmarkT
     results = _Results(path.name)
     names: Any = None
     with progress(f"reading {path.name}", 15_625, " networks") as advance:
-        for name, content in _members(path):
-            where = f"{path.name}/{name}"
+        for member, file in tar_members(path, lambda name: _MEMBER.fullmatch(name) is not None, MEMBER_LIMIT):
+            name = member.removesuffix(".pickle.pbz2")
+            content = _unpacked(file, f"{path.name}/{name}")
             if name == "meta":
-                names = entry(content, "meta_archs", where)
+                names = entry(content, "meta_archs", f"{path.name}/{name}")
             else:
                 results.add(int(name), content)
                 advance(1)
@@ -103,22 +109,13 @@ def read_nats_bench(path: str | Path, progress: Progress = silent) -> BenchmarkT
     return results.tables(names)
 
 
-def _members(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield name and content of the pickles in a tar archive: `meta` and a number for each network."""
-    try:
-        with tarfile.open(path, "r|") as archive:
-            for member in archive:
-                name = PurePosixPath(member.name).name.removesuffix(".pickle.pbz2")
-                if (name == "meta" or name.isdecimal()) and (file := archive.extractfile(member)):
-                    yield name, _unpacked(cast(BinaryIO, file), f"{path.name}/{name}")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(f"{path.name}: not a readable tar archive: {one_line(error)}") from error
-
-
 def _unpacked(file: BinaryIO, where: str) -> Any:
     """Read a pickle that bzip2 has compressed."""
-    with bz2.open(file) as unpacked:
-        content = unpacked.read(MEMBER_LIMIT + 1)
+    try:
+        with bz2.open(file) as unpacked:
+            content = unpacked.read(MEMBER_LIMIT + 1)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{where}: not readable by bzip2: {one_line(error)}") from error
     if len(content) > MEMBER_LIMIT:
         raise InputError(f"{where}: found more than {MEMBER_LIMIT} bytes, expected a network of fewer")
     return load(BytesIO(content), name=where)
@@ -134,27 +131,33 @@ class _Results:
 
     def add(self, index: Any, record: Any) -> None:
         """Take the results of one network."""
+        if type(index) is not int or not 0 <= index < 1 << 31:
+            raise InputError(f"{self._name}: found a network of number {shown(index)}, expected 0, 1, ...")
         where = f"{self._name}: network {index}"
-        if type(index) is not int or index < 0:
-            raise InputError(f"{self._name}: found a network of number {index!r}, expected 0, 1, ...")
         if index in self._seconds:
             raise InputError(f"{where}: found two of this number")
         try:
-            short, long = (_arch_results(record, names) for names in _EPOCHS.values())
+            short, long = (_arch_results(record, epochs) for epochs in _EPOCHS)
             rows = [(index, *row) for results, epochs in ((short, 12), (long, 200)) for row in _rows(results, epochs)]
             trials = short.query("cifar10-valid").values()
-            seconds = float(np.mean([trial.get_train()["all_time"] for trial in trials]))
-        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            seconds = float(np.mean([_number(trial.get_train()["all_time"], "time of training") for trial in trials]))
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError) as error:
             raise InputError(f"{where}: {_missing(error)}") from error
         self._rows += rows
         self._seconds[index] = seconds
 
     def tables(self, names: Any) -> BenchmarkTables:
         """Return the tables of the networks that were added, whose architectures are `names`."""
-        if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list):
             raise InputError(
                 f"{self._name}: meta_archs: found {type(names).__name__}, expected a list of architectures"
             )
+        for index, name in enumerate(names):
+            try:
+                NasBench201().parse(name)
+            except (InputError, TypeError, AttributeError) as error:
+                found = f"{shown(name)}: {one_line(error)}"
+                raise InputError(f"{self._name}: meta_archs: network {index}: found {found}") from None
         for index in range(len(names)):
             if index not in self._seconds:
                 raise InputError(f"{self._name}: network {index}: {index} is missing from its results")
@@ -165,14 +168,17 @@ class _Results:
         return BenchmarkTables(architecture_table(names), _performance(self._rows), costs)
 
 
-def _arch_results(record: Any, names: tuple[str, ...]) -> Any:
+def _arch_results(record: Any, epochs: int) -> Any:
     """Return the benchmark package's view of the trainings of one length, without their times of evaluation."""
     from nas_201_api import ArchResults  # imports torch
 
+    names = _EPOCHS[epochs]
     found = next((record[name] for name in names if name in record), None)
     if found is None:
         raise KeyError(names[0])
     for trial in found["all_results"].values():
+        if type(trial["epochs"]) is not int or trial["epochs"] != epochs:
+            raise ValueError(f"found {shown(trial['epochs'])} epochs, expected {epochs}")
         trial["eval_times"] = {}  # of all epochs, which nothing asks for
     return ArchResults.create_from_state_dict(found)
 
@@ -181,10 +187,21 @@ def _rows(results: Any, epochs: int) -> Iterator[tuple]:
     """Yield (dataset, split, epochs, seed, accuracy) of one network, seed None for the mean."""
     for dataset, split, trained_on, set_name in _SETS:
         trials = results.query(trained_on)
-        accuracies = {seed: float(trial.get_eval(set_name)["accuracy"]) for seed, trial in trials.items()}
+        accuracies = {
+            seed: _number(trial.get_eval(set_name)["accuracy"], "accuracy", 100) for seed, trial in trials.items()
+        }
         yield dataset, split, epochs, None, float(np.mean(list(accuracies.values())))
         for rank, seed in enumerate(sorted(accuracies)):
             yield dataset, split, epochs, rank, accuracies[seed]
+
+
+def _number(found: Any, what: str, most: float = 1e9) -> float:
+    """Return a number from 0 on; a text or a truth value is none, whatever Python makes of it."""
+    if type(found) not in (int, float) and not isinstance(found, np.floating):
+        raise TypeError(f"found {what} of {type(found).__name__}, expected a number")
+    if not 0 <= found <= most:
+        raise ValueError(f"found {what} of {shown(found)}, expected 0 to {most:g}")
+    return float(found)
 
 
 def _performance(rows: list[tuple]) -> pd.DataFrame:
@@ -196,7 +213,7 @@ def _performance(rows: list[tuple]) -> pd.DataFrame:
 
 def _missing(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"{error.args[0]!r} is missing from its results"
+        return f"{shown(error.args[0])} is missing from its results"
     return f"its results are not in the benchmark's format: {one_line(error)}"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, one_line, shown
 from epsinas.sources.base import BenchmarkTables, Holdings, OfficialBenchmark, RawFile, Trained
 from epsinas.sources.conversion import table_sources
 from epsinas.sources.progress import Progress, silent
@@ -139,7 +139,7 @@ def _logs(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
         name = PurePosixPath(member.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or re.match(r"[A-Za-z]:", member.filename):
             # Harmless, since nothing is extracted, but no archive of the benchmark has such a name.
-            raise InputError(f"{path.name}: member {member.filename!r} points outside the archive")
+            raise InputError(f"{path.name}: member {shown(member.filename)} points outside the archive")
     logs = [member for member in members if _LOG.fullmatch(PurePosixPath(member.filename).name)]
     if not logs:
         raise InputError(f"{path.name}: found no logs, expected members like log_stats_model_0_..._0.json")
@@ -148,6 +148,9 @@ def _logs(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> bytes:
     """Read one member, whatever size its header claims."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Python unpacks others in pieces of any size.
+        raise InputError(f"{path.name}: {member.filename}: found a compression other than deflate, expected that")
     with archive.open(member) as file:
         content = file.read(MEMBER_LIMIT + 1)
     if len(content) > MEMBER_LIMIT:
@@ -196,7 +199,7 @@ def _entry(log: dict, key: str, kind: type, where: str) -> Any:
 def _integer(log: dict, key: str, least: int, most: int, where: str) -> int:
     found = _entry(log, key, int, where)
     if not least <= found <= most:
-        raise InputError(f"{where}: {key}: found {found}, expected {least} to {most}")
+        raise InputError(f"{where}: {key}: found {shown(found)}, expected {least} to {most}")
     return found
 
 
@@ -206,9 +209,10 @@ def _last(log: dict, key: str, epochs: int, where: str) -> float:
     if len(losses) != epochs:
         raise InputError(f"{where}: {key}: found {len(losses)} losses, expected {epochs}, one for each epoch")
     last = losses[-1]
-    if not isinstance(last, (int, float)) or isinstance(last, bool) or last < 0:
-        raise InputError(f"{where}: {key}: found {last!r} after the last epoch, expected a loss of 0 or more")
-    return float(last) if last <= sys.float_info.max else math.inf  # a NaN, too, is a training that failed
+    whole = type(last) is int and last <= sys.float_info.max
+    if not (whole or type(last) is float) or last < 0:
+        raise InputError(f"{where}: {key}: found {shown(last)} after the last epoch, expected a loss of 0 or more")
+    return float(last)  # infinite or not a number: a training that failed
 
 
 _HUGGING_FACE = "https://huggingface.co/datasets/egracheva/epsinas-release-data/resolve/main/NAS-Bench-NLP"

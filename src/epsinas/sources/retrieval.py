@@ -32,9 +32,23 @@ from epsinas.sources.progress import Progress, bytes_in_words, silent
 PACKAGE = "package"
 """In place of a mirror: the published accuracies inside the package."""
 
+
+def _read_percent(path: Path) -> object:
+    """Read the performances that somebody else gathered, whose accuracies may be fractions."""
+    table = read_performance(path)
+    if "accuracy" in table:
+        for dataset, values in table.groupby("dataset")["accuracy"]:
+            if 0 < values.max() <= 1:
+                raise InputError(
+                    f"{path}: column accuracy: found at most {values.max():g} on {dataset}, a fraction; "
+                    "expected percent (0 to 100)"
+                )
+    return table
+
+
 _READERS: dict[str, Callable[[Path], object]] = {
     ".architectures.parquet": read_architectures,
-    ".performance.parquet": read_performance,
+    ".performance.parquet": _read_percent,
     ".training-cost.parquet": read_training_cost,
     ".published-scores.parquet": read_published_scores,
     ".computed-scores.parquet": read_computed_scores,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from epsinas.errors import InputError
+from epsinas.evaluation.performance import MEASURES
 from epsinas.files.tables import count_rows, distinct_rows
 from epsinas.sources import packaged
 from epsinas.sources.base import Holdings, Trained
@@ -141,8 +142,21 @@ def _holdings(space: str, mirror: str | None) -> Holdings | None:
     architectures, performance = (Path(mirror, f"{space}.{kind}.parquet") for kind in ("architectures", "performance"))
     if not architectures.is_file():
         return None
-    trained = distinct_rows(performance, Trained._fields) if performance.is_file() else []
+    trained = []
+    if performance.is_file():
+        trained = distinct_rows(performance, Trained._fields, tuple(MEASURES))
+        _check_networks(architectures, performance)
     return Holdings(count_rows(architectures), tuple(Trained(*row) for row in trained))
+
+
+def _check_networks(architectures: Path, performance: Path) -> None:
+    """Check that some network of a mirror has a performance."""
+    theirs, known = (set(distinct_rows(path, ["index"])) for path in (performance, architectures))
+    if theirs.isdisjoint(known):
+        raise InputError(
+            f"{performance}: column index: found none of the {len(known):,} networks of {architectures.name}, "
+            "expected their performances"
+        )
 
 
 def _take_networks(options: dict[str, Any], section: Section, found: Holdings, place: str) -> Iterator[str]:
