@@ -95,6 +95,8 @@ def _open_streams() -> None:
 
 
 def _drop_output() -> None:
-    """Forget what could not be written to standard output: Python would try again at its end, and complain."""
-    with suppress(OSError, ValueError):
+    """Forget what cannot be written to standard output: Python would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
