@@ -1,4 +1,5 @@
-"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank` and `epsinas init`."""
+"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank`, `epsinas init`
+and `epsinas verify`."""
 
 import argparse
 import contextlib
@@ -12,6 +13,7 @@ from epsinas.cli.models import add_diagnose
 from epsinas.cli.options import add_import_option
 from epsinas.cli.rank import add_rank
 from epsinas.cli.spaces import add_score, add_weights
+from epsinas.cli.verify import add_verify
 from epsinas.errors import InputError
 from epsinas.registry import import_all
 
@@ -47,6 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
     add_import_option(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init):
+    for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init, add_verify):
         add_command(commands)
     return parser
