@@ -1,8 +1,13 @@
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-# A study given with --configfile stands alone: it is not merged into the paper's.
+# A study given with --configfile stands alone: it is not merged into the paper's, whose results it would write over.
+if "study" not in config and workflow.overwrite_configfiles:
+    raise WorkflowError(
+        f"{', '.join(map(str, workflow.overwrite_configfiles))}: key study is missing, expected the name of the study"
+    )
 if "study" not in config:
 
     configfile: "config.yaml"

@@ -6,8 +6,8 @@ A job is what Snakemake gives a script: `input`, `output`, `params`, `wildcards`
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -101,7 +101,8 @@ def train_chunk(job: Any) -> None:
     number, total = int(job.wildcards.chunk), int(job.wildcards.chunks)
     networks = read_architectures(job.input.networks).query("index == trained")[number - 1 :: total]
     images = read_images(job.input.images)
-    positions = split(images.labels, **train["split"], rng=stream(job.params.seed, "split of images"))
+    with _naming(job.input.images):
+        positions = split(images.labels, **train["split"], rng=stream(job.params.seed, "split of images"))
     with _progress(len(networks) * len(train["seeds"]), "training") as bar:
         outcomes = train_networks(
             _trained_space(train["space"], **train["skeleton"]),
@@ -128,7 +129,8 @@ def describe_networks(job: Any) -> None:
     name, sources = job.wildcards.space, job.params.sources
     family = FAMILIES[SPACES[name].family]
     shapes = {dataset: family.data_shape(dataset, next(iter(paths), None)) for dataset, paths in sources.items()}
-    described = describe(space(name, **job.params.skeleton), read_architectures(job.input.networks), shapes)
+    with _naming(job.input.networks):
+        described = describe(space(name, **job.params.skeleton), read_architectures(job.input.networks), shapes)
     write_architectures(described, job.output[0])
 
 
@@ -141,7 +143,8 @@ def choose_weights(job: Any) -> None:
     section = params.section
     inputs, size = section[family.inputs_key], section["batch_size"]
     path = next(iter(job.input), None)
-    (batch,) = family.draws(path, wildcards.dataset, inputs, size, [0], params.seed, section)
+    with _naming(path):
+        (batch,) = family.draws(path, wildcards.dataset, inputs, size, [0], params.seed, section)
     named = space(wildcards.space, **section["skeleton"])
     table = choose(named, batch, stream(params.seed, "choice of weights"), precision=params.precision)
     write_csv(table, job.output[0])
@@ -178,10 +181,11 @@ def conditions_of(one: Run, params: Mapping[str, Any], path: str | None, labelle
     """
     named, section, seed = space(one.space, **params["skeleton"]), params["section"], params["seed"]
     draws, family = range(one.draws), FAMILIES[named.family]
-    batches = family.draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
     labels: Sequence[np.ndarray | None] = [None] * one.draws
-    if labelled:
-        labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
+    with _naming(path):
+        batches = family.draws(path, one.dataset, one.inputs, one.size, draws, seed, section)
+        if labelled:
+            labels = family.labels(path, one.inputs, one.size, draws, seed, cast(ImageSpace, named).classes)
     common = {"zeros": section["zeros"], "seed": seed, "device": params["device"]}
     return [
         Conditions(named, batch, one.precision, labels=own, draw=draw, **common)
@@ -270,6 +274,17 @@ def write_report(job: Any) -> None:
 def _results(job: Any) -> Results:
     page: Page = PAGES[job.wildcards.page]
     return Results(Plan(Study(job.params.study)), page)
+
+
+@contextmanager
+def _naming(path: str | None) -> Iterator[None]:
+    """Name the file that is at fault in what is said of its content."""
+    try:
+        yield
+    except InputError as error:
+        if path is None or str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
 
 
 def _trained_space(name: str, **skeleton: int) -> ImageSpace:

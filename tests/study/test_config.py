@@ -70,6 +70,33 @@ def test_training_study():
         (minimal(section={"datasets": []}), r"config: nas-bench-201.datasets: \[\] should be non-empty"),
         (minimal(section={"weights": [1, 0.1]}), "weights: found 1 0.1, the larger one first; expected LOW < HIGH"),
         (minimal(study="a/b"), "config: study: 'a/b' does not match"),
+        (minimal(study="a\n"), r"config: study: 'a\\n' does not match"),
+        (minimal(section={"datasets": ["mine\n"]}), r"config: nas-bench-201.datasets.0: 'mine\\n' does not match"),
+        (minimal(section={"metrics": ["epsilon\n"]}), r"config: nas-bench-201.metrics.0: 'epsilon\\n' does not match"),
+        (
+            minimal(section={"weights": [float("nan"), 1]}),
+            "config: nas-bench-201.weights.0: nan is not of type 'number'",
+        ),
+        (
+            minimal(section={"weights": [1e-3, float("inf")]}),
+            "config: nas-bench-201.weights.1: inf is not of type 'number'",
+        ),
+        (
+            minimal(section={"ablations": {"weights": {"values": [1e-3, float("nan")]}}}),
+            "config: nas-bench-201.ablations.weights.values.1: nan is not of type 'number'",
+        ),
+        (minimal(section={"networks": 1e9}), "config: nas-bench-201.networks: 1000000000.0 is not of type 'integer'"),
+        (
+            minimal(section={"networks": 10**9}),
+            "config: nas-bench-201.networks: 1000000000 is greater than the maximum",
+        ),
+        (minimal(section={"sample": 10**9}), "config: nas-bench-201.sample: 1000000000 is greater than the maximum"),
+        (minimal(section={"draws": 10**9}), "config: nas-bench-201.draws: 1000000000 is greater than the maximum"),
+        (minimal(section={"draws": 2.0}), "config: nas-bench-201.draws: 2.0 is not of type 'integer'"),
+        (
+            minimal(train=training(split={"valid": 0.7, "test": 0.6})),
+            "config: train.split: found valid 0.7 and test 0.6, expected fractions with a sum below 1",
+        ),
         (minimal(seed=-1), "config: seed: -1 is less than the minimum of 0"),
         (
             minimal(train=training(dataset="other")),

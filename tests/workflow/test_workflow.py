@@ -16,6 +16,7 @@ from epsinas import evaluate, score_architectures, space
 from epsinas.engines.images.batches import read_draws
 from epsinas.files.images import write_images
 from epsinas.files.tables import read_scores, write_architectures, write_performance
+from epsinas.study.provenance import verify
 from tests.conftest import PROJECT
 from tests.workflow.running import copy_workflow, run, start
 
@@ -111,6 +112,10 @@ def test_mirror_to_tables_figures_and_provenance(checkout, mirror):
     assert provenance["config"]["seed"] == 0
     assert "snakemake" in provenance["command"]
     assert {"retrieve", "describe_networks", "score_chunk", "make_table", "make_figure"} <= set(provenance["seconds"])
+
+    scored = [name for name in provenance["outputs"] if name.startswith("scores/")]
+    assert any("-of-" in name for name in scored)
+    assert verify(results) == []
 
     lines = output.splitlines()[-3:]
     assert lines[0].startswith("epsilon, NAS-Bench-201, CIFAR-10: Spearman's rho ")
@@ -265,3 +270,26 @@ def test_checksum_that_differs(checkout, mirror):
     assert f"{mirror / 'toy.npz'}: found sha256 " in output
     assert f"expected {'0' * 64}" in output
     assert not (checkout / "results" / "toy" / "data" / "toy.npz").exists()
+
+
+def test_a_study_without_a_name_is_not_merged_into_the_papers(checkout, mirror):
+    """Once, it wrote over the paper's results."""
+    config = study(mirror)
+    del config["study"]
+    code, output = run(checkout, config, "--dry-run")
+    assert code == 1
+    assert f"{checkout / 'study.yaml'}: key study is missing, expected the name of the study" in output
+    assert "Traceback" not in output
+
+
+def test_a_mistake_inside_a_file_of_the_mirror_names_the_file(checkout, mirror, tmp_path):
+    for path in mirror.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    name = "nas-bench-201.architectures.parquet"
+    table = pd.read_parquet(tmp_path / name)
+    table.loc[7, "architecture"] = "|nor_conv_7x7~0|"
+    write_architectures(table, tmp_path / name)
+    code, _ = run(checkout, study(tmp_path, study="odd"), "results/odd/networks/nas-bench-201.parquet")
+    assert code == 1
+    log = (checkout / "results/odd/logs/describe_networks/nas-bench-201.log").read_text()
+    assert log.startswith(f"epsinas: results/odd/data/{name}: column architecture: row 7: ")

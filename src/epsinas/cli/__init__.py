@@ -1,4 +1,4 @@
-"""The command line: `epsinas score`, `epsinas weights`, `epsinas diagnose`, `epsinas rank` and `epsinas init`.
+"""The command line: `epsinas score`, `weights`, `diagnose`, `rank`, `init` and `verify`.
 
 This module loads next to nothing, so that a signal finds it ready, also while the rest is imported.
 """
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     from epsinas.cli.options import add_import_option
     from epsinas.cli.rank import add_rank
     from epsinas.cli.spaces import add_score, add_weights
+    from epsinas.cli.verify import add_verify
 
     parser = argparse.ArgumentParser(
         prog="epsinas", description="Score neural networks without training them, reproducibly."
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"epsinas {__version__}")
     add_import_option(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init):
+    for add_command in (add_score, add_weights, add_diagnose, add_rank, add_init, add_verify):
         add_command(commands)
     return parser
 

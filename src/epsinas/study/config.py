@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import jsonschema
+import jsonschema.validators
 
 from epsinas.engines.base import FAMILIES, Family
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.metrics.base import Metric, find_metric
 from epsinas.metrics.epsilon import check_weights
 from epsinas.registry import import_all
 from epsinas.spaces.base import SPACES, Space, space
 from epsinas.study.schema import study_schema
+
+
+def _matches(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """Compare a text with a pattern whose `$` is its end, and not, as in Python, also what precedes a last newline."""
+    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+        yield jsonschema.ValidationError(f"{shown(value)} does not match {pattern!r}")
+
+
+_VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"pattern": _matches},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            # JSON has neither NaN nor infinity, and takes 1e9 for an integer, which YAML does not.
+            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
+            "integer": lambda _, value: type(value) is int,
+        }
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +162,7 @@ def read_study(config: Mapping[str, Any]) -> Study:
         import_all(str(name) for name in modules)
     schema = study_schema()
     filled = _with_defaults(dict(config), schema, schema)
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(filled))
+    error = jsonschema.exceptions.best_match(_VALIDATOR(schema).iter_errors(filled))
     if error is not None:
         raise InputError(_message(error))
     study = Study(filled)
@@ -222,6 +244,12 @@ def _check_training(study: Study, train: Mapping[str, Any]) -> None:
             f"config: {name}.datasets: found {', '.join(section.datasets)}, "
             f"expected only train.dataset, {train['dataset']}"
         )
+    shares = train["split"]
+    if shares["valid"] + shares["test"] >= 1:
+        raise InputError(
+            f"config: train.split: found valid {shares['valid']} and test {shares['test']}, "
+            "expected fractions with a sum below 1"
+        )
     performance, epochs = section["performance"], train["schedule"]["epochs"]
     if performance is None or performance["epochs"] != epochs:
         found = "null" if performance is None else performance["epochs"]
@@ -258,7 +286,7 @@ def _message(error: Any) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "the study"
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
-        unknown = sorted(set(error.instance) - set(known))
+        unknown = sorted(str(key) for key in set(error.instance) - set(known))
         return f"config: {where}: found unknown key {', '.join(unknown)}, expected only {', '.join(known)}"
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]

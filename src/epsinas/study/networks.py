@@ -39,7 +39,10 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
         InputError: an architecture is malformed.
     """
     table = architectures[["index", "architecture"]].sort_values("index", ignore_index=True)
-    first, members = distinct(space, table["architecture"].tolist())
+    try:
+        first, members = distinct(space, table["architecture"].tolist())
+    except InputError as error:
+        raise _of_row(space, architectures, error) from error
     table = table.assign(representative=table["index"].to_numpy()[first[members]])
     table = table.assign(trained_as=_trained_as(space, table))
     table = table.join(pd.DataFrame([space.traits(architecture) for architecture in table["architecture"]]))
@@ -52,6 +55,16 @@ def describe(space: Space, architectures: pd.DataFrame, shapes: Mapping[str, Any
         flops = counts[shape]["flops"]
         table = table.assign(**{f"flops_{dataset}": flops, f"macs_{dataset}": flops // 2})
     return table
+
+
+def _of_row(space: Space, architectures: pd.DataFrame, error: InputError) -> InputError:
+    """Return the error with the row whose architecture is malformed."""
+    for row, architecture in enumerate(architectures["architecture"]):
+        try:
+            space.parse(architecture)
+        except InputError as found:
+            return InputError(f"column architecture: row {row}: {found}")
+    return error
 
 
 def _trained_as(space: Space, table: pd.DataFrame) -> np.ndarray:

@@ -13,13 +13,28 @@ from epsinas.engines.base import FAMILIES
 from epsinas.spaces.base import SPACES, Space
 from epsinas.study.page import PAGES
 
+MOST = 1_000_000
+"""Of anything that is counted: networks, batches, images in a batch, resamples; the largest benchmark has 423,624."""
+
 
 def study_schema() -> dict[str, Any]:
     """Return the JSON schema of a study; `python -m epsinas.study.schema` prints it."""
     schema = yaml.safe_load(files("epsinas").joinpath("study/study.schema.yaml").read_text())
     for space in SPACES:
         schema["properties"][space.name] = section_schema(space, schema["$defs"]["section"])
+    _bound(schema)
     return schema
+
+
+def _bound(rules: Any) -> None:
+    """Give every number of things that has no largest value one that a plan of the jobs can be made for."""
+    if isinstance(rules, dict):
+        if "integer" in (rules["type"] if isinstance(rules.get("type"), list) else [rules.get("type")]):
+            rules.setdefault("maximum", MOST)
+        rules = list(rules.values())
+    if isinstance(rules, list):
+        for inner in rules:
+            _bound(inner)
 
 
 def section_schema(space: type[Space], common: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +61,7 @@ def section_schema(space: type[Space], common: dict[str, Any]) -> dict[str, Any]
             "description": "Networks in the table of architectures; the number of scoring jobs follows from it.",
             "type": "integer",
             "minimum": 1,
+            "maximum": max(space.size, MOST),
             "default": space.size,
         },
     }
