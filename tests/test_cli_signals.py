@@ -25,6 +25,12 @@ def folder(tmp_path, batch):
     return tmp_path
 
 
+def heeding_signals() -> None:
+    """Undo what a shell or nohup does to processes in the background, which ignore interruptions."""
+    for name in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(folder):
     """Start the program as from a terminal, with processes of its own; nothing of it outlives the test."""
@@ -39,6 +45,7 @@ def start(folder):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=heeding_signals,
         )
         begun.append(program)
         return program

@@ -28,8 +28,9 @@ def difference(model, batch, weight) -> float:
     assert found.engine == "lumped" or "share memory" in found.notes[0], found.notes
     assert found.values.shape == expected.values.shape
     assert found.values.dtype == expected.values.dtype == torch.float64
+    # What a layer norm makes of equal entries is 0, which at full width may be rounding, by the processor.
     largest = expected.values.abs().max().item()
-    return (found.values - expected.values).abs().max().item() / (largest or 1.0)
+    return (found.values - expected.values).abs().max().item() / (largest if largest > 1e-10 else 1.0)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -27,5 +27,5 @@ def start(checkout: Path, config: dict, *arguments: str, python: str | Path = sy
 def run(checkout: Path, config: dict, *arguments: str, python: str | Path = sys.executable) -> tuple[int, str]:
     """Run Snakemake on a study; return its exit code and what it printed."""
     process = start(checkout, config, *arguments, python=python)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     return process.returncode, output

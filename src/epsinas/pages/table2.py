@@ -309,7 +309,7 @@ def with_gains(rows: Sequence[dict[str, Any]], columns: Columns) -> list[dict[st
     """
     baselines: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
-        if row["block"].startswith("Baselines"):
+        if row["block"].startswith("Baselines") and row["origin"] == "recomputed":
             baselines.setdefault(row["block"].partition("(")[2], {})[row["method"]] = row
     first = next(iter(baselines.values()))
     found = []
