@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from epsinas.spaces import NasBench201
+from tests.signals import heeding_signals
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="needs /proc, to see what a process does"
@@ -23,12 +24,6 @@ def folder(tmp_path, batch):
     networks = NasBench201().sample(800, np.random.default_rng(0))
     (tmp_path / "networks.txt").write_text("\n".join(networks))
     return tmp_path
-
-
-def heeding_signals() -> None:
-    """Undo what a shell or nohup does to processes in the background, which ignore interruptions."""
-    for name in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, signal.SIG_DFL)
 
 
 @pytest.fixture

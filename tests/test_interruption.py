@@ -3,11 +3,13 @@ import subprocess
 import sys
 
 from tests.conftest import PROJECT
+from tests.signals import heeding_signals
 
 
 def run(folder, program: str) -> tuple[int, str, str]:
     words = [sys.executable, "-c", program]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    done = subprocess.run(words, cwd=folder, timeout=60, check=False, preexec_fn=heeding_signals, **pipes)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -52,7 +52,7 @@ def test_training_study():
         ({"study": "s"}, "config: the study: found no search space, expected one of nas-bench-101, "),
         (
             minimal(section={"skeleton": {"channels": 2.0}}),
-            "config: nas-bench-201.skeleton.channels: found 2.0, expected a whole number, 1 or more",
+            "config: nas-bench-201.skeleton.channels: 2.0 is not of type 'integer'",
         ),
         (
             minimal(section={"skeleton": {"cells": True}}),
