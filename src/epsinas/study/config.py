@@ -199,7 +199,7 @@ def _check_section(section: Section) -> None:
 
 
 def _check_skeleton(name: str, skeleton: Mapping[str, Any], where: str) -> None:
-    """Check what the schema cannot say of a skeleton, or admits, such as 2.0."""
+    """Check what the schema cannot say of a skeleton."""
     try:
         space(name, **skeleton)
     except InputError as error:
