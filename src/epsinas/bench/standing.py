@@ -27,7 +27,7 @@ from epsinas.evaluation.coefficients import (
     partial_coefficients,
     shared_networks,
 )
-from epsinas.evaluation.performance import MEASURES, performance_of
+from epsinas.evaluation.performance import MEASURES, higher_better, performance_of
 from epsinas.evaluation.ranking import SIX, evaluate
 from epsinas.evaluation.top import top_measures
 from epsinas.sources import packaged
@@ -166,7 +166,7 @@ def rank(
     ranked = _Ranked(
         given.scores if higher_is_better else -given.scores,
         given.reasons,
-        reached if measure == "accuracy" else -reached,
+        higher_better(reached),
         known.set_index("index"),
         resamples,
         seed,

@@ -78,10 +78,9 @@ def coefficients(
     """
     scores, performance = _trained(scores, performance)
     rows: list[dict[str, Any]] = []
-    shared = shared_networks(scores, performance, classes)
     groups = [(OWN, columns) for columns in _by_coverage(scores)]
-    common = scores.loc[shared]
-    groups.append((COMMON, common.loc[:, common.notna().all()]))
+    if COMMON in coverages:
+        groups.append((COMMON, scores.loc[shared_networks(scores, performance, classes)].dropna(axis="columns")))
     given = (
         pd.DataFrame(True, scores.index, scores.columns) if tried is None else tried.loc[scores.index, scores.columns]
     )

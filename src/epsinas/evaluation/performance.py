@@ -40,6 +40,34 @@ def performance_of(performance: pd.DataFrame, dataset: str, split: str, epochs: 
     return (rows if means.empty else means).groupby("index")[measure].mean()
 
 
+def higher_better(reached: pd.Series) -> pd.Series:
+    """Return performances as `performance_of` gives them, losses with the opposite sign, so that higher is better.
+
+    Example:
+        >>> higher_better(pd.Series([4.5, 4.0], name="loss")).tolist()
+        [-4.5, -4.0]
+    """
+    return reached if reached.name == "accuracy" else -reached
+
+
+def by_seed(performance: pd.DataFrame, dataset: str, split: str, epochs: int) -> pd.DataFrame:
+    """Return what each training of the networks reached: by network, a column for each seed, NaN for none.
+
+    Accuracy in percent, or loss in nats where the table has no accuracy. No columns with fewer than two seeds.
+    """
+    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs").dropna(subset="seed")
+    measure = measure_of(rows)
+    if measure is None or rows["seed"].nunique() < 2:
+        return pd.DataFrame()
+    return rows.pivot(index="index", columns="seed", values=measure)
+
+
+def trainings_of(seeds: pd.DataFrame) -> float:
+    """Return how many trainings a network has in the mean, of those that `by_seed` gives."""
+    trained = seeds.notna().sum(axis=1)
+    return float(trained[trained > 0].mean())
+
+
 def measure_of(rows: pd.DataFrame) -> str | None:
     """Return which of MEASURES rows of a performance table have, accuracy first; None where every training failed."""
     return next((name for name in MEASURES if name in rows and rows[name].notna().any()), None)

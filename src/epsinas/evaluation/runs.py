@@ -9,7 +9,7 @@ import pandas as pd
 
 from epsinas.evaluation.coefficients import shared_networks
 from epsinas.evaluation.intervals import prediction_interval
-from epsinas.evaluation.performance import performance_of
+from epsinas.evaluation.performance import higher_better, performance_of
 from epsinas.evaluation.ranking import RANGES, SIX, bootstrap, evaluate
 from epsinas.metrics.base import Metric
 from epsinas.metrics.rounding import limited_scores
@@ -102,8 +102,7 @@ def common_rows(runs: Sequence[Evaluated], classes: pd.Series) -> list[dict[str,
     for run in runs:
         first = run._replace(scores=run.scores[run.scores["draw"] == run.scores["draw"].min()])
         for identity, ranking in first.rankings():
-            reached = run.reached(ranking)
-            better = reached if reached.name == "accuracy" else -reached
+            better = higher_better(run.reached(ranking))
             pair = pd.DataFrame({"score": run.signed(ranking).to_numpy(), "reached": better.to_numpy()})
             pair.index = pd.Index(ranking["index"])
             firsts.setdefault(identity["dataset"], []).append((identity, pair))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.coefficients import convergence
-from epsinas.paper.compared import Compared, first_space, statistics_request, statistics_table
+from epsinas.paper.compared import Compared, first_space, statistics_request, statistics_table, without_origin
 from epsinas.study.page import Page
 from epsinas.study.results import Results
 
@@ -39,6 +39,6 @@ PAGE = Page(
     ),
     request=statistics_request,
     table=statistics_table(_rows),
-    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
+    shown=without_origin,
     figure=_figure,
 )

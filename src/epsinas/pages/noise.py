@@ -9,7 +9,7 @@ import pandas as pd
 
 from epsinas.evaluation.coefficients import with_interval
 from epsinas.evaluation.dependence import attenuation_ceiling
-from epsinas.evaluation.performance import measure_of
+from epsinas.evaluation.performance import by_seed, higher_better, measure_of, performance_of, trainings_of
 from epsinas.paper.compared import Compared, compared_datasets, statistics_request
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan, Run
@@ -44,23 +44,17 @@ def agreement_of_trainings(
         options: `split` and `epochs` of the target.
     """
     rows = performance[performance["dataset"] == one.dataset]
-    target = rows[(rows["split"] == options["split"]) & (rows["epochs"] == options["epochs"])]
-    measure = measure_of(target)
-    seeds = target.dropna(subset="seed")
-    if measure is not None and seeds["seed"].nunique() > 1:
-        by_seed = seeds.pivot(index="index", columns="seed", values=measure)
-        trainings = float(by_seed.notna().sum(axis=1).loc[lambda number: number > 0].mean())
-        for first, second in combinations(by_seed, 2):
-            facts = {"kind": "seeds", "of": f"{first} and {second}", "trainings": trainings}
-            yield facts | {"first": by_seed[first], "second": by_seed[second]}
+    seeds = by_seed(performance, one.dataset, **options)
+    for first, second in combinations(seeds, 2):
+        facts = {"kind": "seeds", "of": f"{first} and {second}", "trainings": trainings_of(seeds)}
+        yield facts | {"first": seeds[first], "second": seeds[second]}
+    measure = measure_of(rows[(rows["split"] == options["split"]) & (rows["epochs"] == options["epochs"])])
     for (split, epochs), shorter in rows.groupby(["split", "epochs"], sort=True):
         if measure is None or epochs >= options["epochs"] or measure_of(shorter) != measure:
             continue
-        means = shorter[shorter["seed"].isna()]
-        reached = (shorter if means.empty else means).groupby("index")[measure].mean()
-        sign = 1 if measure == "accuracy" else -1
+        reached = higher_better(performance_of(performance, one.dataset, str(split), int(str(epochs))))
         facts = {"kind": "epochs", "of": f"{split}, {epochs} and {options['epochs']}", "trainings": np.nan}
-        yield facts | {"first": sign * reached, "second": one.performance}
+        yield facts | {"first": reached, "second": one.performance}
 
 
 def _agreement(one: Compared, pair: dict[str, Any], resamples: int, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.coefficients import held_fixed, partial_coefficients
-from epsinas.paper.compared import Compared, statistics_request, statistics_table
+from epsinas.paper.compared import Compared, statistics_request, statistics_table, without_origin
 from epsinas.study.page import Page
 
 
@@ -27,5 +27,5 @@ PAGE = Page(
     ),
     request=statistics_request,
     table=statistics_table(_rows),
-    shown=lambda table: table.drop(columns=["origin", "stand_in"]),
+    shown=without_origin,
 )

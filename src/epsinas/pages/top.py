@@ -7,7 +7,7 @@ import pandas as pd
 
 from epsinas.evaluation.coefficients import COMMON, OWN, shared_networks
 from epsinas.evaluation.top import top_measures
-from epsinas.paper.compared import Compared, statistics_request, statistics_table
+from epsinas.paper.compared import Compared, statistics_request, statistics_table, without_origin
 from epsinas.study.page import Page
 
 
@@ -34,5 +34,5 @@ PAGE = Page(
     ),
     request=statistics_request,
     table=statistics_table(_rows),
-    shown=lambda table: table.drop(columns=["origin", "stand_in"]).rename(columns={"coverage": "over"}),
+    shown=lambda table: without_origin(table).rename(columns={"coverage": "over"}),
 )

@@ -9,8 +9,8 @@ import pandas as pd
 
 from epsinas.evaluation.coefficients import counts_of
 from epsinas.evaluation.dependence import attenuation_ceiling
-from epsinas.evaluation.performance import measure_of
-from epsinas.paper.cells import printed_name
+from epsinas.evaluation.performance import by_seed, higher_better, performance_of, trainings_of
+from epsinas.paper.cells import Row, most_covering, printed_name
 from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request
 from epsinas.study.page import Request
@@ -131,6 +131,11 @@ def statistics_table(
     return table
 
 
+def without_origin(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of statistics as people read it: `statistics` and Table 1 say where scores come from."""
+    return table.drop(columns=["origin", "stand_in"])
+
+
 def _compared_in(results: Results, space: str) -> Iterator[Compared]:
     section, networks = results.section(space), results.networks(space).set_index("index", drop=False)
     first = section["precisions"][0]
@@ -140,7 +145,7 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
         columns: dict[str, pd.Series] = {}
         reasons: dict[str, pd.Series] = {}
         facts: dict[str, dict[str, Any]] = {}
-        performance = pd.Series(np.nan, networks.index)
+        reached = performance_of(results.performance(space), dataset, **section["performance"])
         for run in found:
             if run.scores["dataset"].iloc[0] != dataset:
                 continue
@@ -153,9 +158,6 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
                 name = " ".join(filter(None, [run.metric.name, setting, precision]))
                 own = ranking.set_index("index")
                 scores = run.signed(own).reindex(networks.index)
-                reached = run.reached(ranking)
-                better = pd.Series(reached.to_numpy() * (1 if reached.name == "accuracy" else -1), reached.index)
-                performance = performance.fillna(better[~better.index.duplicated()].reindex(networks.index))
                 if scores.notna().sum() > (columns[name].notna().sum() if name in columns else 0):
                     columns[name] = scores
                     # What has neither a score nor a reason was not tried.
@@ -167,6 +169,7 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
         own_metrics = [name for name in section.metrics if name in fullest]
         why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
         ceiling = ceiling_of(results.performance(space), dataset, **section["performance"])
+        performance = higher_better(reached).reindex(networks.index)
         yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics, ceiling)
 
 
@@ -175,14 +178,11 @@ def ceiling_of(performance: pd.DataFrame, dataset: str, split: str, epochs: int)
 
     The mean of Spearman's rho over pairs of seeds, as `attenuation_ceiling` takes it; NaN with fewer than two seeds.
     """
-    rows = performance.query("dataset == @dataset and split == @split and epochs == @epochs").dropna(subset="seed")
-    measure = measure_of(rows)
-    if measure is None or rows["seed"].nunique() < 2:
+    seeds = by_seed(performance, dataset, split, epochs)
+    if seeds.empty:
         return np.nan
-    by_seed = rows.pivot(index="index", columns="seed", values=measure)
-    agreement = by_seed.corr(method="spearman").to_numpy()[np.triu_indices(by_seed.shape[1], 1)].mean()
-    trainings = by_seed.notna().sum(axis=1)
-    return float(attenuation_ceiling(agreement, float(trainings[trainings > 0].mean())))
+    agreement = seeds.corr(method="spearman").to_numpy()[np.triu_indices(seeds.shape[1], 1)].mean()
+    return float(attenuation_ceiling(agreement, trainings_of(seeds)))
 
 
 def first_space(table: pd.DataFrame) -> pd.DataFrame:
@@ -203,10 +203,9 @@ def first_space(table: pd.DataFrame) -> pd.DataFrame:
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:
     """Return of every metric the source with the most networks, the first of equals."""
-    chosen: dict[str, str] = {}
-    for name, scores in columns.items():
+    rows: list[Row] = []
+    for name in columns:
         metric, _, rest = name.partition(" ")
-        key = f"{printed_name(metric)} {rest}"
-        if key not in chosen or scores.notna().sum() > columns[chosen[key]].notna().sum():
-            chosen[key] = name
-    return list(chosen.values())
+        rows.append({"metric": metric, "rest": rest, "name": name})
+    chosen = most_covering(rows, "metric", ["rest"], lambda row: columns[row["name"]].notna().sum())
+    return [row["name"] for row in chosen]
