@@ -45,6 +45,7 @@ def results(monkeypatch) -> SimpleNamespace:
     )
     ntk = evaluated("tenas_ntk", -accuracy + drawn[1], [""] * NETWORKS, "shipped")
     monkeypatch.setattr(module, "compared", lambda results, space: [fewer, ntk])
+    monkeypatch.setattr(module, "whole_in_further_precisions", lambda results, space: [])
     networks = pd.DataFrame(
         {
             "index": range(NETWORKS),

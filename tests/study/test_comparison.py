@@ -11,7 +11,15 @@ from epsinas.files.tables import read_own_scores
 from epsinas.metrics.base import METRICS, find_metric
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.spaces import NasBench201
-from epsinas.study.comparison import SHIPPED, _by_constant_weights, _counted, _imported, comparison_request, costs
+from epsinas.study.comparison import (
+    SHIPPED,
+    _counted,
+    _imported,
+    compared,
+    comparison_request,
+    costs,
+    whole_in_further_precisions,
+)
 from epsinas.study.config import read_study
 from epsinas.study.plan import TOGETHER, Plan, Run
 
@@ -130,20 +138,34 @@ def test_the_package_has_epsilon_of_all_networks_in_extended_precision(changes, 
     study = Plan(read_study({"study": "s", "nas-bench-201": section}))
     networks = pd.DataFrame({"index": range(4), "trained_as": [0, 0, 2, 3], "connected": [True, True, True, False]})
     scores = {"index": [0, 2], "dataset": "cifar10", "inputs": "pink_noise", "metric": "epsilon", "score": [0.5, 0.25]}
+    kept = {
+        "index": [0],
+        "dataset": "cifar10",
+        "inputs": "pink_noise",
+        "metric": "naswot",
+        "setting": "",
+        "score": [1.0],
+    }
     results = SimpleNamespace(
         section=lambda space: study.sections[space],
         networks=lambda space: networks,
+        performance=lambda space: pd.DataFrame(),
+        imported_scores=lambda space: {},
+        computed_scores=lambda space: pd.DataFrame(kept),
         constant_weight_scores=lambda space: pd.concat(
             [pd.DataFrame(scores | {"precision": precision}) for precision in ("single", "extended")]
         ),
     )
-    rows = list(_by_constant_weights(results, "nas-bench-201", "cifar10"))
-    assert len(rows) == found
-    for metric, table, facts in rows:
-        assert (metric.name, facts["precision"], facts["origin"]) == ("epsilon", "extended", SHIPPED)
+    whole = whole_in_further_precisions(results, "nas-bench-201")
+    assert len(whole) == found
+    for run in whole:
+        table = run.scores
+        assert (run.metric.name, run.origin, set(table["precision"])) == ("epsilon", SHIPPED, {"extended"})
         np.testing.assert_array_equal(table["score"], [0.5, 0.5, 0.25, np.nan])
         assert table["reason"].tolist() == ["", "", "", "disconnected"]
         assert set(table["setting"]) == {"1e-07,1"}
+    # It is no metric beside epsilon: what knows metrics by their names would take it for the study's own.
+    assert {run.metric.name for run in compared(results, "nas-bench-201")} == {"naswot"}
 
 
 CLASSES = pd.Series(range(5))

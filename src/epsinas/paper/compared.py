@@ -12,7 +12,7 @@ from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import by_seed, higher_better, performance_of, trainings_of
 from epsinas.paper.cells import Row, most_covering, printed_name
 from epsinas.paper.style import metric_style
-from epsinas.study.comparison import compared, comparison_request
+from epsinas.study.comparison import compared, comparison_request, whole_in_further_precisions
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
 from epsinas.study.results import Results
@@ -140,7 +140,8 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
     section, networks = results.section(space), results.networks(space).set_index("index", drop=False)
     first = section["precisions"][0]
     runs: list[Run] = [run for run in results.runs if run.space == space and run.metric != TOGETHER]
-    found = [results.evaluated(run) for run in runs] + compared(results, space)
+    found = [results.evaluated(run) for run in runs]
+    found += whole_in_further_precisions(results, space) + compared(results, space)
     for dataset in section.datasets:
         columns: dict[str, pd.Series] = {}
         reasons: dict[str, pd.Series] = {}

@@ -8,7 +8,7 @@ import pandas as pd
 from epsinas.evaluation.ranking import SIX
 from epsinas.evaluation.runs import Evaluated, common_rows, evaluate_draws
 from epsinas.paper.presentation import columns
-from epsinas.study.comparison import compared, comparison_request
+from epsinas.study.comparison import compared, comparison_request, whole_in_further_precisions
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
 from epsinas.study.results import Results
@@ -82,8 +82,8 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     tables, common = [table], []
     for name, own in runs.items():
         others = compared(results, name)
-        if others:
-            tables.append(evaluate_draws(others)[0])
+        if shown := whole_in_further_precisions(results, name) + others:
+            tables.append(evaluate_draws(shown)[0])
         first = results.section(name)["precisions"][0]
         classes = results.networks(name).set_index("index")["trained_as"]
         common += common_rows([run for run in own if (run.scores["precision"] == first).all()] + others, classes)

@@ -16,7 +16,7 @@ from epsinas.evaluation.performance import performance_label, performance_of
 from epsinas.metrics.base import metric_title
 from epsinas.paper.style import metric_style
 from epsinas.spaces.base import SPACES
-from epsinas.study.comparison import compared, comparison_request, first_signed
+from epsinas.study.comparison import compared, comparison_request, first_signed, whole_in_further_precisions
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import TOGETHER, Plan
 from epsinas.study.results import Results
@@ -84,12 +84,13 @@ def _scores_of(results: Results, space: str, index: pd.Index) -> Iterator[tuple[
     for run in results.runs:
         if run.space == space and run.metric != TOGETHER:
             yield run.dataset, run.metric, metric_title(run.metric), results.first_scores(run)
+    for one in whole_in_further_precisions(results, space):
+        name, first = one.metric.name, one.scores.iloc[0]
+        title = f"{metric_title(name)}, {first['precision']} precision"
+        yield first["dataset"], f"{name} {first['precision']}", title, first_signed(one, index)
     for one in compared(results, space):
-        name, title, first = one.metric.name, metric_title(one.metric.name), one.scores.iloc[0]
-        if name in results.section(space).metrics:
-            # The study's own in another precision.
-            name, title = f"{name} {first['precision']}", f"{title}, {first['precision']} precision"
-        yield first["dataset"], name, title, first_signed(one, index)
+        name = one.metric.name
+        yield one.scores["dataset"].iloc[0], name, metric_title(name), first_signed(one, index)
 
 
 def packed_spaces(results: Results) -> list[dict[str, Any]]:

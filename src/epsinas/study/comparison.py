@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -26,7 +26,7 @@ COMPUTED, SHIPPED, COUNTED, IMPORTED = "computed", "shipped", "counted", "import
 
 
 def comparison_request(plan: Plan, space: str) -> Request:
-    """Return the files that `compared` takes; nothing where the study compares no metrics of the space."""
+    """Return the files that the functions below take; nothing where the study compares no metrics of the space."""
     options = plan.sections[space]["comparison"]
     if not options:
         return Request()
@@ -57,12 +57,28 @@ def compared(results: Results, space: str, imported: bool = True) -> list[Evalua
         space: the search space.
         imported: whether scores from elsewhere are among them.
     """
+    return _evaluated(results, space, lambda dataset: _scores_on(results, space, dataset, imported))
+
+
+def whole_in_further_precisions(results: Results, space: str) -> list[Evaluated]:
+    """Return the package's scores of all networks by the study's own metrics, where the study itself scores a sample.
+
+    Those are in the precisions beyond the first; on one data set at a time.
+    """
+    return _evaluated(results, space, lambda dataset: _by_constant_weights(results, space, dataset))
+
+
+_Found = Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]
+"""Metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
+
+
+def _evaluated(results: Results, space: str, scores_on: Callable[[str], _Found]) -> list[Evaluated]:
     section = results.section(space)
     if not section["comparison"]:
         return []
     found = []
     for dataset in section.datasets:
-        for metric, scores, columns in _scores_on(results, space, dataset, imported):
+        for metric, scores, columns in scores_on(dataset):
             facts: dict[str, Any] = {"space": space, "dataset": dataset, "precision": "single"} | _NO_INPUTS | columns
             origin = facts.pop("origin")
             table = scores.assign(metric=metric.name, error=np.nan, **facts)
@@ -108,13 +124,9 @@ def costs(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "networks", "batch_size", "milliseconds"])
 
 
-def _scores_on(
-    results: Results, space: str, dataset: str, imported: bool
-) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
-    """Yield metrics, scores with `index`, `setting`, `draw`, `score`, `reason`, and what identifies them."""
+def _scores_on(results: Results, space: str, dataset: str, imported: bool) -> _Found:
     section = results.section(space)
     networks = results.networks(space)
-    yield from _by_constant_weights(results, space, dataset)
     yield from _by_random_weights(results, space, dataset)
     for name in section["comparison"]["metrics"]:
         metric = find_metric(name)
@@ -127,10 +139,7 @@ def _scores_on(
             yield _imported(str(name), source), _rows(networks["index"], found), {"origin": IMPORTED}
 
 
-def _by_constant_weights(
-    results: Results, space: str, dataset: str
-) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
-    """Yield the package's scores of all networks in precisions in which the study itself scores some of them only."""
+def _by_constant_weights(results: Results, space: str, dataset: str) -> _Found:
     section, known = results.section(space), SPACES[space]
     usual = section["weights"] == list(known.weights) and section.space() == known()
     if not section["comparison"]["shipped"] or section["further_networks"] is None or not usual:
@@ -154,9 +163,7 @@ _BATCH = 256
 """Inputs behind the package's scores under constant weights."""
 
 
-def _by_random_weights(
-    results: Results, space: str, dataset: str
-) -> Iterator[tuple[Metric, pd.DataFrame, dict[str, Any]]]:
+def _by_random_weights(results: Results, space: str, dataset: str) -> _Found:
     section = results.section(space)
     networks, options = results.networks(space), section["comparison"]
     if options["shipped"]:
