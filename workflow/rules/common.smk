@@ -15,7 +15,7 @@ from epsinas.spaces import SPACES
 from epsinas.study.config import read_study
 from epsinas.study.data import describe_files, settle
 from epsinas.study.page import PAGES
-from epsinas.study.plan import WILDCARDS, Plan, Run
+from epsinas.study.plan import TOGETHER, WILDCARDS, Plan, Run
 
 try:
     STUDY, NEWS = settle(read_study(config))
@@ -48,6 +48,17 @@ REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
 MADE = [page for page in PAGES if REQUESTS[page.name] is not None]
 TABLES = [page for page in MADE if page.table]
 FIGURES = [page for page in MADE if page.figure]
+SMALL_TABLES = [page for page in TABLES if PLAN.is_small(REQUESTS[page.name].runs)]
+LARGE_TABLES = [page for page in TABLES if page not in SMALL_TABLES]
+# A figure of a table does not read scores.
+SMALL_FIGURES = [
+    page for page in FIGURES if page.table or PLAN.is_small(REQUESTS[page.name].runs)
+]
+LARGE_FIGURES = [page for page in FIGURES if page not in SMALL_FIGURES]
+SMALL_SPACES = [
+    space for space in STUDY.sections if PLAN.is_small(PLAN.runs(space)[:1])
+]
+LARGE_SPACES = [space for space in STUDY.sections if space not in SMALL_SPACES]
 
 
 def reported(path, category):

@@ -63,7 +63,7 @@ if STUDY.train:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=lambda wildcards, attempt: attempt * 1500,
         params:
             train=TRAIN,
             seed=STUDY.seed,
