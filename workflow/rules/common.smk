@@ -40,8 +40,12 @@ STAGE = "../scripts/stage.py"
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
-# For envs/epsinas.post-deploy.sh.
-os.environ.update(EPSINAS_VERSION=epsinas.__version__)
+# For envs/epsinas.post-deploy.sh: the folder of the clone that this workflow is in, if it is in one, and the release.
+CLONE = os.path.abspath(os.path.join(str(workflow.current_basedir), "../.."))
+os.environ.update(
+    EPSINAS_CHECKOUT=CLONE if os.path.isdir(f"{CLONE}/src/epsinas") else "",
+    EPSINAS_VERSION=epsinas.__version__,
+)
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}

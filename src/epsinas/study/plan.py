@@ -372,7 +372,7 @@ class Plan:
         }
 
     def is_small(self, runs: Iterable[Run]) -> bool:
-        """Say whether what is made of the scores of these runs takes seconds, so that it need not be a cluster's job."""
+        """Say whether what is made of the scores of these runs takes seconds, and need not be a cluster's job."""
         return sum(self.networks_tried(run) * run.draws for run in runs) <= SMALL
 
     def memory(self, run: Run) -> int:
