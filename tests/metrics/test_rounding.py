@@ -110,13 +110,6 @@ def test_entries_that_agree_to_all_digits_count_where_the_other_weight_tells_the
     assert not score(deviations(low), deviations(np.array([[-0.5, 0.5], [0.25, -0.5]]))).limited
 
 
-def test_outputs_whose_way_in_time_is_not_known_are_limited():
-    steps = rng.random(10)
-    found = score(Deviations(steps, SPREAD[0], steps_known=False), Deviations(steps, SPREAD[1]))
-    assert found.limited
-    assert found.score == score(Deviations(steps, SPREAD[0]), Deviations(steps, SPREAD[1])).score
-
-
 def test_entries_that_are_equal_under_both_weights_are_no_ties_wherever_the_smallest_is():
     low, high = np.array([[0.0, 0.0], [0.5, 1.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])
     assert not score(deviations(low), deviations(high)).limited

@@ -23,19 +23,10 @@ PRECISIONS = ("single", "double", "extended")
 
 
 class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch).
-
-    `steps_known` is False where the digits of what time steps add are lost.
-    """
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
 
     steps: np.ndarray
     sequences: np.ndarray
-    steps_known: bool = True
-
-    @property
-    def parts(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is added up."""
-        return self.steps, self.sequences
 
 
 class Engine(Protocol):

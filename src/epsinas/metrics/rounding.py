@@ -98,13 +98,13 @@ def _normalised_array(outputs: np.ndarray) -> Normalised | None:
 
 def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     """Normalise by differences from the smallest and the largest entry, part by part."""
-    if not all(np.isfinite(part).all() for part in outputs.parts):
+    if not all(np.isfinite(part).all() for part in outputs):
         return None
-    largest = max(np.abs(part).max() for part in outputs.parts)
+    largest = max(np.abs(part).max() for part in outputs)
     if largest == 0:
         return None
     shift = -int(np.frexp(largest)[1])
-    steps, sequences = (np.ldexp(part, shift) for part in outputs.parts)
+    steps, sequences = (np.ldexp(part, shift) for part in outputs)
     low, high = _extreme(steps, sequences, np.argmin), _extreme(steps, sequences, np.argmax)
     spread = (steps[high[0]] - steps[low[0]]) + (sequences[high] - sequences[low])
     if spread <= 0:
@@ -121,8 +121,7 @@ def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     vanished = (values == 0) & (np.abs(outputs.sequences).ravel() < np.finfo(np.float64).tiny)
     doubtful = vanished | (values <= to_low)
     place = int(np.ravel_multi_index(low, sequences.shape))
-    noise = np.minimum(to_low, to_high) if outputs.steps_known else np.inf
-    return Normalised(values, complements, noise, doubtful, place)
+    return Normalised(values, complements, np.minimum(to_low, to_high), doubtful, place)
 
 
 def _extreme(steps: np.ndarray, sequences: np.ndarray, choose: Callable[..., Any]) -> tuple[int, int]:
