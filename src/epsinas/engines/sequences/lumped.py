@@ -65,11 +65,21 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Program:
-    """A recurrent layer as a program for `kernels`, a digest of what it computes, and whether it reads its input."""
+    """A recurrent layer as a program for `kernels`.
+
+    Attributes:
+        code: see `kernels.run_values`, as `factors` and `outputs`.
+        factors: the units that an operation's inputs stand for.
+        outputs: registers of the new hidden states.
+        expressions: what each operation computes.
+        digest: of what the layer computes.
+        reads_input: whether it does.
+    """
 
     code: np.ndarray
     factors: np.ndarray
     outputs: np.ndarray
+    expressions: tuple[Expression, ...]
     digest: bytes
     reads_input: bool
 
@@ -162,7 +172,8 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         factors[at, : len(expression.units)] = expression.units
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
-    return Program(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
+    digest = b"".join(new[state].digest for state in needed)
+    return Program(code, factors, outputs, tuple(operations), digest, x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
