@@ -23,10 +23,20 @@ PRECISIONS = ("single", "double", "extended")
 
 
 class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch).
+
+    Each entry has all of its digits, but where states are `drifting`: what a time step adds is then known to a rounding
+    of the largest of the time steps.
+    """
 
     steps: np.ndarray
     sequences: np.ndarray
+    drifting: bool = False
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is added up."""
+        return self.steps, self.sequences
 
 
 class Observed(NamedTuple):

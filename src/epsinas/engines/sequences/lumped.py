@@ -241,15 +241,16 @@ class LumpedRecurrent:
 
     def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
         count = len(self.x)
-        constant, steps, x = self.constant, np.zeros((count, 1)), self.x
+        constant, steps, x, drifting = self.constant, np.zeros((count, 1)), self.x, False
         for layer in layers:
             program = (layer.code, layer.factors, layer.outputs)
             fixed, start, drift = find_constants(*program, constant, weight, count)
             states, output = len(drift), layer.outputs[0]
+            drifting |= bool(drift.any())
             everywhere = np.tile(fixed, (count, 1))
             every = np.arange(len(fixed))
             trajectory = kernels.run_deviations(*program, steps, weight, LEAK, everywhere, start, drift, every)[:, :, 0]
             none, kept = np.zeros(states), layer.outputs[:1]
             x = kernels.run_deviations(*program, x, weight, LEAK, everywhere + trajectory, none, none, kept)[:, 0]
             constant, steps = fixed[output], np.ascontiguousarray(trajectory[:, output, None])
-        return Deviations(steps[:, 0], x)
+        return Deviations(steps[:, 0], x, drifting)
