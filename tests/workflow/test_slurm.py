@@ -159,7 +159,7 @@ def test_the_smoke_study_on_slurm_survives_a_cancelled_job_and_gives_the_tables_
         local = copy_workflow(tmp_path / "local")
         code, output = run(local, SMOKE, "--until", "make_table", "make_table_of_draws")
         assert code == 0, output
-        output, _ = process.communicate(timeout=170)
+        output, _ = process.communicate(timeout=300)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
