@@ -8,7 +8,7 @@ one map. This is exact: only the order of floating-point additions differs from 
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -318,27 +318,33 @@ class Lumped:
         ]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def outputs(self, output: Node, weight: float, watch: Callable[[Node, np.ndarray], None] | None = None) -> Outputs:
-        """Return a network's outputs when every weight is `weight` and every bias 0.
+    def outputs(self, output: Node, weight: float) -> Outputs:
+        """Return a network's outputs when every weight is `weight` and every bias 0."""
+        ((_, result),) = self._values([output], weight)
+        return result if isinstance(result, Outputs) else self._constant_outputs()
 
-        Args:
-            output: its node.
-            weight: any number.
-            watch: is told every rectifier and what it is given, (N, H * W), up to a power of two.
-        """
+    @np.errstate(over="ignore", invalid="ignore")
+    def maps(self, nodes: Sequence[Node], weight: float) -> list[np.ndarray]:
+        """Return the pixels of some nodes' maps, (N, H * W), up to a power of two."""
+        found = {node: self._pixels(form, node.size) for node, form in self._values(nodes, weight)}
+        return [found[node] for node in nodes]
+
+    def _values(self, wanted: Sequence[Node], weight: float) -> Iterator[tuple[Node, Any]]:
+        """Yield some nodes with their values, as they are computed; a value is forgotten when it is no longer used."""
         values: dict[Node, Form | Outputs] = {}
-        order, uses = schedule(output)
+        order, uses = schedule(*wanted)
+        asked = set(wanted)
         for node in order:
             inputs = [values[inner] for inner in node.inputs]
-            if watch is not None and node.operation == "relu":
-                watch(node, self._pixels(inputs[0], node.size))
             values[node] = getattr(self, "_" + node.operation)(node, inputs, weight)
+            if node in asked:
+                yield node, values[node]
+                uses[node] -= 1
             for inner in node.inputs:
                 uses[inner] -= 1
-                if not uses[inner]:
-                    del values[inner]
-        result = values[output]
-        return result if isinstance(result, Outputs) else self._constant_outputs()
+            for one in (node, *node.inputs):
+                if not uses[one]:
+                    values.pop(one, None)
 
     # One method for each operation of the graph: the node, its inputs' values, the weight.
 
@@ -556,20 +562,25 @@ def lanes(images: int) -> int:
     return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
 
 
-def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
-    """Order the nodes that `output` needs, inputs first, and count the uses of each."""
+def schedule(*outputs: Node) -> tuple[list[Node], dict[Node, int]]:
+    """Order the nodes that `outputs` need, inputs first, and count the uses of each."""
     order: list[Node] = []
-    uses: dict[Node, int] = {output: 1}
-    stack = [(output, iter(output.inputs))]
-    while stack:
-        node, inputs = stack[-1]
-        inner = next(inputs, None)
-        if inner is None:
-            order.append(node)
-            stack.pop()
-        elif inner in uses:
-            uses[inner] += 1
-        else:
-            uses[inner] = 1
-            stack.append((inner, iter(inner.inputs)))
+    uses: dict[Node, int] = {}
+    for output in outputs:
+        if output in uses:
+            uses[output] += 1
+            continue
+        uses[output] = 1
+        stack = [(output, iter(output.inputs))]
+        while stack:
+            node, inputs = stack[-1]
+            inner = next(inputs, None)
+            if inner is None:
+                order.append(node)
+                stack.pop()
+            elif inner in uses:
+                uses[inner] += 1
+            else:
+                uses[inner] = 1
+                stack.append((inner, iter(inner.inputs)))
     return order, uses
