@@ -54,7 +54,11 @@ class Space(Protocol):
 
 
 class ImageSpace(Space, Protocol):
-    """A space of convolutional cells over images."""
+    """A space of convolutional cells over images.
+
+    It may have `deepest`, the architecture with the most convolutions of 3x3 one behind the other, which metrics compare
+    others with.
+    """
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -136,6 +136,9 @@ class NasBench101:
     summary: ClassVar[str] = "cells with up to 7 vertices and 9 edges, 3 operations; 423,624 networks"
     size: ClassVar[int] = SIZE
     weights: ClassVar[tuple[float, float]] = (1e-4, 10.0)
+    deepest: ClassVar[str] = (
+        "0100000001000000010000000100000001000000010000000:" + ",".join([INPUT, *[OPERATIONS[0]] * 5, OUTPUT])
+    )
 
     def __post_init__(self) -> None:
         check_skeleton(self, channels=_WIDEST_CONCATENATION, cells=0)

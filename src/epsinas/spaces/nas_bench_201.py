@@ -50,6 +50,7 @@ class NasBench201:
     summary: ClassVar[str] = "cells with 4 nodes, 5 operations; 15,625 networks"
     size: ClassVar[int] = len(OPERATIONS) ** len(EDGES)
     weights: ClassVar[tuple[float, float]] = (1e-7, 1.0)
+    deepest: ClassVar[str] = _TEMPLATE.format(*["nor_conv_3x3"] * 6)
 
     def __post_init__(self) -> None:
         check_skeleton(self, cells=0)  # the layers between the stages are a network, too
