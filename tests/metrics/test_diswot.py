@@ -101,7 +101,7 @@ def test_networks_that_the_images_do_not_reach(batch):
 
 
 def test_a_space_without_a_teacher(batch):
-    expected = "metric diswot: found no architecture `deepest` in the space toy, expected one, the teacher's"
+    expected = "metric diswot: space toy: found no architecture `deepest`, expected one, the teacher's"
     with pytest.raises(InputError, match=expected):
         score("diswot", subject(Toy(), "linear", batch, classes=3))
 

@@ -72,7 +72,8 @@ def distance(teacher: Similarities, student: Similarities) -> float:
 
         >>> import torch
         >>> channels = torch.ones(1, 1, 1)
-        >>> distance(Similarities(torch.eye(2), channels), Similarities(torch.ones(2, 2) / 2**0.5, channels)).__round__(4)
+        >>> alike = torch.ones(2, 2) / 2**0.5
+        >>> round(distance(Similarities(torch.eye(2), channels), Similarities(alike, channels)), 4)
         0.2929
     """
     images = (teacher.images - student.images).square().mean()
@@ -94,8 +95,8 @@ def _score(subject: Subject, setting: str) -> Scored:
 def _deepest(subject: Subject) -> str:
     found = getattr(subject.space, "deepest", None)
     if found is None:
-        name = subject.space.name
-        raise InputError(f"metric diswot: found no architecture `deepest` in the space {name}, expected one, the teacher's")
+        where = f"metric diswot: space {subject.space.name}"
+        raise InputError(f"{where}: found no architecture `deepest`, expected one, the teacher's")
     return found
 
 

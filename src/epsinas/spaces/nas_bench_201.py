@@ -165,6 +165,18 @@ class NasBench201:
             "skips": cell.count(_SKIP),
         }
 
+    def encoding(self, architecture: str) -> tuple[int, ...]:
+        """Return which operation each edge has, 0 or 1 for each of the 6 edges and 5 operations.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench201().encoding("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|")[:10]
+            (0, 0, 0, 1, 0, 1, 0, 0, 0, 0)
+        """
+        return tuple(int(found == one) for found in self.parse(architecture) for one in range(len(OPERATIONS)))
+
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """Draw `count` different architectures uniformly, in random order.
 
