@@ -1,4 +1,4 @@
-"""How well predictors rank networks that learn from a few trained ones, by what features, beside scores that need none."""
+"""How well predictors rank networks that learn from a few trained ones, beside scores that need none."""
 
 from __future__ import annotations
 
@@ -199,8 +199,8 @@ PAGE = Page(
     caption=(
         "ρ with the performance of predictors that learn from a few trained networks, on networks that train "
         "otherwise than these: mean and the interval that 95 % of the choices of trained networks fall into. See from "
-        "how many on a predictor is worth more than a score that needs none, and whether outputs under constant weights "
-        "tell it more than the architecture itself."
+        "how many on a predictor is worth more than a score that needs none, and whether outputs under constant "
+        "weights tell it more than the architecture itself."
     ),
     request=_request,
     table=_table,
