@@ -5,16 +5,16 @@ from scipy.stats import spearmanr
 from epsinas.errors import InputError
 from epsinas.evaluation.few_labels import (
     FARTHEST,
-    aggregated,
-    forest,
+    by_aggregator,
+    by_forest,
+    by_ridge,
+    by_score,
     label_splits,
     learning_curve,
-    ridge,
     standardised,
-    untrained,
 )
 
-LEARNERS = {"ridge": ridge, "forest": forest, "aggregated": aggregated}
+LEARNERS = {"ridge": by_ridge, "forest": by_forest, "aggregator": by_aggregator}
 
 
 def splits(classes, sizes, repeats=3, seed=0):
@@ -23,7 +23,7 @@ def splits(classes, sizes, repeats=3, seed=0):
 
 def shaped(name, features):
     """Layers and statistics for the aggregator, rows for the others."""
-    return features.reshape(len(features), -1, 2) if name == "aggregated" else features
+    return features.reshape(len(features), -1, 2) if name == "aggregator" else features
 
 
 def test_no_class_is_on_both_sides_and_each_is_labelled_once():
@@ -80,7 +80,7 @@ def test_a_curve_by_hand():
     performance = np.arange(20.0)
     score = np.where(performance == 19, -1.0, performance)
     drawn = splits(range(20), [5], repeats=20)
-    curve = learning_curve(score[:, None], performance, drawn, untrained)
+    curve = learning_curve(score[:, None], performance, drawn, by_score)
     expected = [spearmanr(score[one.asked], performance[one.asked]).statistic for one in drawn]
     # With that network among 15, and with 15 others: 1 - 6 * (14**2 + 14) / (15 * (15**2 - 1)), and 1.
     assert set(np.round(expected, 9)) == {0.625, 1.0}
@@ -119,7 +119,7 @@ def test_ranks_are_learned(name):
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("name", ["forest", "aggregated"])
+@pytest.mark.parametrize("name", ["forest", "aggregator"])
 def test_the_seed_decides(name):
     rng = np.random.default_rng(3)
     features, performance = shaped(name, rng.normal(size=(60, 4))), rng.normal(size=60)
@@ -132,13 +132,13 @@ def test_more_labels_teach_more():
     rng = np.random.default_rng(4)
     features = rng.normal(size=(400, 10))
     performance = features @ rng.normal(size=10) + rng.normal(size=400)
-    for learner in (ridge, forest):
+    for learner in (by_ridge, by_forest):
         spearman = learning_curve(features, performance, splits(range(400), [10, 200], 4), learner)["spearman"]
         assert spearman[1] > spearman[0] + 0.1
 
 
 def test_a_prediction_that_says_nothing_has_no_correlation():
-    curve = learning_curve(np.zeros((30, 1)), np.arange(30.0), splits(range(30), [5]), untrained)
+    curve = learning_curve(np.zeros((30, 1)), np.arange(30.0), splits(range(30), [5]), by_score)
     assert curve["spearman"][0] == 0
 
 
@@ -159,9 +159,9 @@ def test_standardised_by_hand():
 )
 def test_what_no_curve_is_made_of(features, performance, message):
     with pytest.raises(InputError, match=message):
-        learning_curve(features, performance, [], ridge)
+        learning_curve(features, performance, [], by_ridge)
 
 
 def test_a_score_is_one_feature():
     with pytest.raises(InputError, match=r"features: found shape \(15, 2\), expected \(networks, 1\), a score"):
-        learning_curve(np.zeros((20, 2)), np.arange(20.0), splits(range(20), [5]), untrained)
+        learning_curve(np.zeros((20, 2)), np.arange(20.0), splits(range(20), [5]), by_score)

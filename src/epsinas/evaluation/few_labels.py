@@ -92,7 +92,7 @@ def learning_curve(
         features: (networks, ...) float, finite.
         performance: (networks,) float, finite, higher is better.
         splits: as `label_splits` draws them.
-        predictor: one of `ridge`, `forest`, `aggregated`, `untrained`, or one's own.
+        predictor: one of `by_score`, `by_ridge`, `by_forest`, `by_aggregator`, or one's own.
         seed: of what the predictor draws; with the number of the repeat added.
 
     Returns:
@@ -106,7 +106,7 @@ def learning_curve(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(100, 3))
-        >>> curve = learning_curve(x, x[:, 1], label_splits(range(100), [10, 50], 5, rng), ridge)
+        >>> curve = learning_curve(x, x[:, 1], label_splits(range(100), [10, 50], 5, rng), by_ridge)
         >>> curve["labels"].tolist(), bool((curve["spearman"] > 0.9).all())
         ([10, 50], True)
     """
@@ -129,7 +129,7 @@ def learning_curve(
     return pd.DataFrame(rows)
 
 
-def untrained(
+def by_score(
     known: NDArray[np.float64], reached: NDArray[np.float64], asked: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """Rank by the one feature, without looking at any label.
@@ -142,7 +142,7 @@ def untrained(
     return asked[:, 0]
 
 
-def ridge(
+def by_ridge(
     known: NDArray[np.float64], reached: NDArray[np.float64], asked: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """Predict ranks by ridge regression on standardised features; leaving one out chooses the penalty.
@@ -156,7 +156,7 @@ def ridge(
     return RidgeCV(np.logspace(-2, 5, 15)).fit(_rows(first), _ranks(reached)).predict(_rows(second))
 
 
-def forest(
+def by_forest(
     known: NDArray[np.float64], reached: NDArray[np.float64], asked: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """Predict ranks by a random forest: scikit-learn's, of TREES trees that try a third of the features at a split."""
@@ -166,7 +166,7 @@ def forest(
     return trees.fit(_rows(known), _ranks(reached)).predict(_rows(asked))
 
 
-def aggregated(
+def by_aggregator(
     known: NDArray[np.float64], reached: NDArray[np.float64], asked: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
     """Predict by a learned aggregator of (layers, statistics), in the manner of ParZC; see `aggregator`."""

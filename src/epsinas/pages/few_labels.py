@@ -175,9 +175,9 @@ def _by_layer(known: dict[str, pd.DataFrame]) -> np.ndarray:
 
 
 def _predictors() -> dict[str, Any]:
-    from epsinas.evaluation.few_labels import aggregated, forest, ridge, untrained
+    from epsinas.evaluation.few_labels import by_aggregator, by_forest, by_ridge, by_score
 
-    return {"score": untrained, "ridge": ridge, "forest": forest, "aggregator": aggregated}
+    return {"score": by_score, "ridge": by_ridge, "forest": by_forest, "aggregator": by_aggregator}
 
 
 def _figure(results: Results) -> Figure:
