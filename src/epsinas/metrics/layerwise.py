@@ -24,7 +24,7 @@ LAYERS = 32
 """Convolutions and the classifier that there is room for; the cells of the benchmarks give at most 29."""
 
 CHANNELS = 16
-"""Of the first stage. With one cell a stage, a network takes some ten milliseconds in every space."""
+"""Of the first stage. With one cell a stage, a network takes less than a tenth of a second."""
 
 
 def _score(subject: Subject, setting: str) -> Scored:
