@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def _score(subject: Subject, setting: str) -> Scored:
     """Score by Pearson's correlation of the outputs with the images' mean entries: a lower one is to be better.
 
-    What a network adds to the mean of its images is the work of its layers.
+    What a network adds to the mean of its images is the work of its layers. The setting is the weight, 1 where empty.
     """
     if not subject.connected:
         return Scored(math.nan, reason="disconnected")
-    outputs = np.asarray(subject.outputs(WEIGHT), np.float64)
+    outputs = np.asarray(subject.outputs(float(setting or WEIGHT)), np.float64)
     if not np.ptp(outputs):
         return Scored(math.nan, reason="constant")
     means = subject.batch.mean(axis=(1, 2, 3), dtype=np.float64)
@@ -36,4 +36,5 @@ METRIC = Metric(
     sign=-1,
     needs=(CONSTANT_WEIGHTS,),
     families=("images",),
+    settings={"one": lambda section: [""], "weights": lambda section: [repr(one) for one in section["weights"]]},
 )

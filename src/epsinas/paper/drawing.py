@@ -535,6 +535,60 @@ def _forest_panel(axis: Axes, panel: pd.DataFrame, order: list[str], measure: st
     axis.spines["left"].set_visible(False)
 
 
+@matplotlib.rc_context(_STYLE)
+def draw_explanations(table: pd.DataFrame) -> Figure:
+    """Draw what explains epsilon: its own rank correlation with performance, and what it leaves of epsilon's.
+
+    Args:
+        table: rows of one data set with `population`, `what`, `archs`, and with their 95 % intervals `spearman`, of
+            what explains with the performance, and `epsilon_given`, of epsilon given it; epsilon's own row has no such.
+
+    Returns:
+        A panel for each population, with the number of networks on which epsilon is. A filled point is the correlation
+        with the performance, an open one what remains of epsilon's; the dashed line is epsilon's own.
+
+    Example:
+        >>> ends = {"spearman_low": 0.7, "spearman_high": 0.9, "epsilon_given_low": 0.0, "epsilon_given_high": 0.2}
+        >>> rows = {"what": ["epsilon", "p"], "spearman": [0.8, -0.9], "epsilon_given": [np.nan, 0.1]} | ends
+        >>> figure = draw_explanations(pd.DataFrame(rows | {"population": "path", "archs": 1167}))
+        >>> figure.axes[0].get_title()
+        'path\\n1,167 networks'
+    """
+    order, style = list(table["what"].unique()), metric_style("epsilon")
+    panels = list(table.groupby("population", sort=False))
+    figure = _figure(len(panels), 0.17 * len(order) + 0.95)
+    axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    shift = 0.16
+    for axis, (title, own) in zip(axes, panels, strict=True):
+        axis.grid(axis="y", color="0.92", linewidth=0.4)
+        axis.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
+        itself = own[own["what"] == "epsilon"]
+        for value in itself["spearman"]:
+            axis.axvline(value, zorder=0.5, **_BASELINE)
+        for row in own.to_dict("records"):
+            place = order.index(row["what"])
+            for measure, offset, face in (("spearman", -shift, style.colour), ("epsilon_given", shift, "white")):
+                if np.isfinite(row[measure]):
+                    ends = [row[f"{measure}_low"], row[f"{measure}_high"]]
+                    axis.plot(ends, [place + offset] * 2, color=style.colour, linewidth=0.9)
+                    look = {"markerfacecolor": face, "markersize": 3, "markeredgewidth": 0.7}
+                    axis.plot(row[measure], place + offset, "o", color=style.colour, **look)
+        networks = itself["archs"].max() if len(itself) else own["archs"].max()
+        axis.set(title=f"{title}\n{networks:,} networks", xlabel=_MEASURES["spearman"], xlim=(-1, 1))
+        axis.set(ylim=(len(order) - 0.4, -0.6))
+        axis.set_yticks(range(len(order)), order)
+        axis.tick_params(axis="y", length=0)
+        axis.spines["left"].set_visible(False)
+    dot = {"color": style.colour, "marker": "o", "markersize": 3, "linewidth": 0.9}
+    handles = [
+        Line2D([], [], label="with the performance", **dot),
+        Line2D([], [], label="what it leaves of epsilon's", markerfacecolor="white", markeredgewidth=0.7, **dot),
+        Line2D([], [], label="epsilon", **_BASELINE),
+    ]
+    _legend(figure, handles)
+    return figure
+
+
 def _row_labels(table: pd.DataFrame) -> list[str]:
     """Return how each row's metric is called, with its setting and precision where the table has several of them."""
     labels = pd.Series([metric_style(name).label for name in table["metric"]], index=table.index)

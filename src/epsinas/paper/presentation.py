@@ -36,6 +36,8 @@ TITLES = {
     "dataset": "data set",
     "difference": "difference of ρ",
     "distinct": "distinct networks",
+    "epsilon_given": "ρ of epsilon given it",
+    "epsilon_share": "of epsilon's ρ² (%)",
     "given_convolutions": "ρ given convolutions",
     "given_flops": "ρ given FLOPs",
     "given_parameters": "ρ given parameters",
@@ -83,6 +85,7 @@ TITLES = {
     "weight_low": "weights",
     "weighted_kendall": "weighted τ",
     "why": "no score",
+    "with_epsilon": "ρ with epsilon",
     "without_score": "scored in one place only",
 }
 """What columns are called in print; others are called as they are, with `WORDS` in their parts."""

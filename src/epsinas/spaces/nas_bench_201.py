@@ -19,6 +19,9 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 EDGES = tuple((source, target) for target in range(1, 4) for source in range(target))
 """(source, target) of the six edges, in the order of the architecture string."""
 
+_PATHS = (((0, 3),), ((0, 1), (1, 3)), ((0, 2), (2, 3)), ((0, 1), (1, 2), (2, 3)))
+"""From the input of a cell to its output."""
+
 _NONE, _SKIP = OPERATIONS.index("none"), OPERATIONS.index("skip_connect")
 _PARAMETER_FREE = (_SKIP, OPERATIONS.index("avg_pool_3x3"))
 _TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
@@ -51,6 +54,8 @@ class NasBench201:
     size: ClassVar[int] = len(OPERATIONS) ** len(EDGES)
     weights: ClassVar[tuple[float, float]] = (1e-7, 1.0)
     deepest: ClassVar[str] = _TEMPLATE.format(*["nor_conv_3x3"] * 6)
+    all_skips: ClassVar[str] = _TEMPLATE.format(*["skip_connect"] * 6)
+    all_pooling: ClassVar[str] = _TEMPLATE.format(*["avg_pool_3x3"] * 6)
 
     def __post_init__(self) -> None:
         check_skeleton(self, cells=0)  # the layers between the stages are a network, too
@@ -164,6 +169,40 @@ class NasBench201:
             "parameter_free": 3 in _reached(free, 0),
             "skips": cell.count(_SKIP),
         }
+
+    def without_convolutions(self, architecture: str) -> str:
+        """Return the architecture with `none` in the place of every convolution.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench201().without_convolutions("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|none~2|")
+            '|none~0|+|none~0|skip_connect~1|+|none~0|none~1|none~2|'
+        """
+        return self.format([one if one in _PARAMETER_FREE else _NONE for one in _operations(architecture)])
+
+    def poolings(self, architecture: str) -> tuple[int, float]:
+        """Count what pools on the paths of skip connections and pooling only, from the cell's input to its output.
+
+        Returns:
+            How many edges pool that lie on such a path, and how many a path has in the mean over the paths; 0 and NaN
+            without such a path. The cell without its convolutions is a filter, the sum of its paths; the mean is its
+            variance along a row, in units of that of one pooling edge.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            A path pools once, on edge (0, 1), and another one does not.
+
+            >>> NasBench201().poolings("|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|skip_connect~1|avg_pool_3x3~2|")
+            (1, 0.5)
+        """
+        cell = dict(zip(EDGES, _operations(architecture), strict=True))
+        paths = [path for path in _PATHS if all(cell[edge] in _PARAMETER_FREE for edge in path)]
+        pooling = [[edge for edge in path if cell[edge] != _SKIP] for path in paths]
+        return len({edge for path in pooling for edge in path}), float(np.mean([*map(len, pooling)] or np.nan))
 
     def encoding(self, architecture: str) -> tuple[int, ...]:
         """Return which operation each edge has, 0 or 1 for each of the 6 edges and 5 operations.
