@@ -19,7 +19,7 @@ IMAGES = batches.synthetic_batch("pink_noise", (6, 3, 8, 8), stream(0, "batch", 
 SMALL = NasBench201(channels=4, cells=1)
 SKIPS = "|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"
 DEEP = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_3x3~2|"
-IMAGE_METRICS = ("agreement", "dormancy", "brightness", "spectrum_path", "kernel_agreement", "weight_agreement", "kernels")
+IMAGE_METRICS = ("activity", "agreement", "dormancy", "brightness", "spectrum_path", "kernel_agreement", "weight_agreement", "kernels")
 ANY_METRICS = ("kernel_agreement", "weight_agreement", "kernels")
 
 
@@ -91,6 +91,7 @@ def test_agreement_and_dormancy_by_hand():
     assert code_agreement(first.inputs) == pytest.approx(np.mean(pairs))
     shares = [(one.inputs > 0).mean() for one in (first, *others)]
     assert score("dormancy", SMALL, SKIPS).score == pytest.approx(sum(1 - np.array(shares)))
+    assert score("activity", SMALL, SKIPS).score == pytest.approx(np.mean(shares))
     agreements = [code_agreement(one.inputs) - 0.5 for one in (first, *others)]
     assert score("agreement", SMALL, SKIPS).score == pytest.approx(sum(agreements))
 
@@ -113,6 +114,9 @@ def test_brightness_is_that_of_the_output():
     expected = np.corrcoef(subject.outputs(1.0), IMAGES.mean((1, 2, 3)))[0, 1]
     assert found.score == pytest.approx(expected)
     assert find_metric("brightness").sign == -1
+    low = find_metric("brightness").score(subject, "1e-07").score
+    assert low == pytest.approx(np.corrcoef(subject.outputs(1e-7), IMAGES.mean((1, 2, 3)))[0, 1])
+    assert find_metric("brightness").settings["weights"]({"weights": [1e-7, 1.0]}) == ["1e-07", "1.0"]
 
 
 def test_spectrum_by_hand():

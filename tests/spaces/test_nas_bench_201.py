@@ -6,6 +6,7 @@ import pytest
 
 from epsinas.errors import InputError
 from epsinas.spaces import SPACES, NasBench201, space
+from epsinas.spaces.nas_bench_201 import EDGES
 
 SPACE = NasBench201()
 EXAMPLE = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|"
@@ -232,3 +233,39 @@ def test_encodings_tell_all_networks_apart():
     encoded = np.array([NasBench201().encoding(one) for one in NasBench201().sample(200, np.random.default_rng(0))])
     assert (encoded.reshape(200, 6, 5).sum(axis=2) == 1).all()
     assert len({tuple(row) for row in encoded}) == 200
+
+
+@pytest.mark.parametrize(
+    ("operations", "edges", "mean"),
+    [
+        ((1, 0, 0, 0, 1, 0), 0, 0),  # a path without pooling
+        ((4, 0, 0, 0, 4, 0), 2, 2),
+        ((4, 4, 4, 4, 4, 4), 6, 2),  # paths of one, two, two and three edges
+        ((1, 4, 3, 1, 0, 4), 2, 1),  # one path does not pool, one does twice
+        ((4, 0, 0, 1, 2, 0), 0, 0),  # the edge that pools leads to a convolution
+        ((4, 1, 4, 0, 0, 1), 2, 1),  # 0-1-2-3 pools twice, 0-2-3 does not
+        ((3, 3, 3, 3, 3, 3), 0, np.nan),
+        ((0, 0, 0, 0, 0, 0), 0, np.nan),
+    ],
+)
+def test_pooling_on_paths_by_hand(operations, edges, mean):
+    found = SPACE.poolings(SPACE.format(operations))
+    assert found == pytest.approx((edges, mean), nan_ok=True)
+
+
+def test_poolings_are_the_variance_of_what_is_left_without_convolutions():
+    """Of a cell as a filter, on a line of pixels far from its ends: a pooling edge has the variance 2/3."""
+    for architecture in SPACE.sample(40, np.random.default_rng(0)):
+        cell = SPACE.parse(SPACE.without_convolutions(architecture))
+        impulse = np.zeros(9)
+        impulse[4] = 1.0
+        nodes = [impulse]
+        for target in (1, 2, 3):
+            into = [(nodes[start], cell[edge]) for edge, (start, end) in enumerate(EDGES) if end == target]
+            passed = [x if one == 1 else np.convolve(x, np.ones(3) / 3, "same") for x, one in into if one]
+            nodes.append(sum(passed, np.zeros(9)))
+        total, mean = nodes[-1].sum(), SPACE.poolings(architecture)[1]
+        assert SPACE.traits(architecture)["parameter_free"] == (total > 0)
+        if total:
+            variance = (nodes[-1] * (np.arange(9) - 4) ** 2).sum() / total
+            assert variance / (2 / 3) == pytest.approx(mean)

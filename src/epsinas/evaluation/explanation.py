@@ -65,4 +65,8 @@ def explained(
         row |= with_interval("score_share", 1 - (1 - explanation**2) * left**2 / reached**2)
         row |= with_interval("difference", np.abs(explanation) - np.abs(reached))
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_MEASURES = ("score_spearman", "spearman", "with_score", "score_given", "given_score", "score_share", "difference")
+_COLUMNS = ["what", "archs", "median", *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high"))]
