@@ -15,6 +15,7 @@ from epsinas.paper.drawing import (
     draw_batch_sizes,
     draw_curves,
     draw_distributions,
+    draw_explanations,
     draw_forest,
     draw_percentiles,
     draw_scatter,
@@ -431,6 +432,43 @@ def test_a_metric_without_a_coefficient_has_its_row():
 @pytest.mark.parametrize("datasets", [["cifar10"], ["cifar10", "cifar100", "ImageNet16-120"]])
 def test_forests_have_text_that_does_not_overlap(metrics, datasets):
     figure = draw_forest(comparison(metrics, datasets).assign(ceiling=0.96))
+    assert overlaps(figure) == []
+    assert outside(figure) + small(figure) == []
+
+
+def explanations():
+    rows = [
+        {"population": population, "what": what, "archs": archs, "spearman": rho, "epsilon_given": left}
+        for population, archs in (("path", 1167), ("connected", 1961))
+        for what, rho, left in (("epsilon", 0.8, np.nan), ("share of active inputs", -0.9, 0.2), ("brightness", 0.3, 0.5))
+        if (population, what) != ("connected", "brightness")
+    ]
+    table = pd.DataFrame(rows)
+    ends = {
+        f"{name}{end}": table[name] + away for name in ("spearman", "epsilon_given") for end, away in _ENDS.items()
+    }
+    return table.assign(**ends)
+
+
+_ENDS = {"_low": -0.05, "_high": 0.02}
+
+
+def test_explanations(tmp_path):
+    figure = draw_explanations(explanations())
+    assert [axis.get_title() for axis in figure.axes] == ["path\n1,167 networks", "connected\n1,961 networks"]
+    labels = ["epsilon", "share of active inputs", "brightness"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == labels
+    for axis, explained in zip(figure.axes, (2, 1), strict=True):
+        points = [line for line in axis.lines if line.get_marker() == "o"]
+        open_ones = [line for line in points if line.get_markerfacecolor() == "white"]
+        assert [len(points), len(open_ones)] == [1 + 2 * explained, explained]
+        assert open_ones[0].get_xdata() == pytest.approx([0.2])
+        (dashed,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+        assert list(dashed.get_xdata()) == [0.8, 0.8]
+        intervals = [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "None"]
+        assert any(ends == pytest.approx([0.15, 0.22]) for ends in intervals)
+    assert legend_of(figure) == ["with the performance", "what it leaves of epsilon's", "epsilon"]
+    assert written(draw_explanations, explanations(), tmp_path)
     assert overlaps(figure) == []
     assert outside(figure) + small(figure) == []
 

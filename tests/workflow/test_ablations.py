@@ -70,6 +70,7 @@ def study(mirror):
             "draws": 2,
             "selection": {"runs": 10, "pool_sizes": [10]},
             "few_labels": {"labels": [5, 10], "repeats": 2, "weights": [0.1, 1.0], "batch_size": 8},
+            "why_epsilon": {"resamples": 10},
             "comparison": {
                 "metrics": ["synflow", "grad_norm", "naswot", "parameters", "flops", "skips", "random"],
                 "batch_size": 8,
@@ -201,6 +202,10 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
         "nas-bench-nlp": ["parameters", "hidden_covariance", *learned],
     }
     assert tables["few_labels"]["spearman"].between(-1, 1).all()
+    why = tables["why_epsilon"].set_index(["population", "what"])
+    assert why.loc[("connected", "epsilon"), "archs"] > why.loc[("path", "epsilon"), "archs"] >= 10
+    assert ("path", "reference_epsilon all_skips") in why.index
+    assert ("path", "brightness 0.001") in why.index
     assert tables["rounding"]["precision"].tolist() == ["single", "double", "extended"]
     # A row of Table 4, computed directly.
     (batch,) = read_draws(mirror / "ptb" / "train.txt", "uniform_positive_1", 8, 5, [0], 0)
@@ -211,7 +216,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     expected = evaluate(scores, loss, higher_is_better=False)
     assert tables["table4"]["kendall_global"].iloc[2] == pytest.approx(expected.kendall_global)
 
-    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels"):
+    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels", "why_epsilon"):
         assert (checkout / "figures" / "toy" / f"{figure}.pdf").stat().st_size > 1000
     ledger = pd.read_csv(results / "ledger.csv")
     assert len(ledger) == 860
