@@ -19,7 +19,16 @@ IMAGES = batches.synthetic_batch("pink_noise", (6, 3, 8, 8), stream(0, "batch", 
 SMALL = NasBench201(channels=4, cells=1)
 SKIPS = "|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"
 DEEP = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_3x3~2|"
-IMAGE_METRICS = ("activity", "agreement", "dormancy", "brightness", "spectrum_path", "kernel_agreement", "weight_agreement", "kernels")
+IMAGE_METRICS = (
+    "activity",
+    "agreement",
+    "dormancy",
+    "brightness",
+    "spectrum_path",
+    "kernel_agreement",
+    "weight_agreement",
+    "kernels",
+)
 ANY_METRICS = ("kernel_agreement", "weight_agreement", "kernels")
 
 

@@ -73,7 +73,8 @@ def test_only_studies_that_ask_for_it_have_the_page():
         ("brightness", "single", "weights"),
         ("reference_epsilon", "single", "references"),
     ]
-    assert {(run.networks, run.dataset) for run in request.runs} == {("random-2000", "cifar10")}
+    assert {(run.networks, run.dataset, run.size) for run in request.runs} == {("random-2000", "cifar10", 256)}
+    assert {run.size for run in PAGE.request(plan({"batch_size": 64})).runs} == {64}
     assert request.data == ("nas-bench-201.performance.parquet",)
 
 

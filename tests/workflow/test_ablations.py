@@ -70,7 +70,7 @@ def study(mirror):
             "draws": 2,
             "selection": {"runs": 10, "pool_sizes": [10]},
             "few_labels": {"labels": [5, 10], "repeats": 2, "weights": [0.1, 1.0], "batch_size": 8},
-            "why_epsilon": {"resamples": 10},
+            "why_epsilon": {"resamples": 10, "batch_size": 16},
             "comparison": {
                 "metrics": ["synflow", "grad_norm", "naswot", "parameters", "flops", "skips", "random"],
                 "batch_size": 8,
@@ -101,6 +101,8 @@ def other_spaces():
             "skeleton": {"channels": 4, "cells": 1},
             "datasets": ["cifar10"],
             "weights": [1e-4, 10.0],
+            "metrics": ["epsilon", "kernel_agreement"],
+            "every_network": {"role": "verdict", "frozen": "kernel_agreement", "candidates": ["convolutions"]},
             "ablations": {"weights": {"values": [1e-2, 0.1, 1.0], "networks": 20}},
             "comparison": {"metrics": ["synflow", "snip", "convolutions"], "networks": 10, "batch_size": 8},
         },
@@ -191,7 +193,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     assert tables["table10"]["inputs"].tolist() == ["random_1"]
     assert set(tables["table8"]["space"]) == {"nas-bench-201", "nas-bench-101", "nas-bench-nlp"}
     assert tables["coverage"].groupby("space").size().to_dict() == {
-        "nas-bench-101": 2,
+        "nas-bench-101": 4,
         "nas-bench-201": 1,
         "nas-bench-nlp": 3,
     }
@@ -206,6 +208,14 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     assert why.loc[("connected", "epsilon"), "archs"] > why.loc[("path", "epsilon"), "archs"] >= 10
     assert ("path", "reference_epsilon all_skips") in why.index
     assert ("path", "brightness 0.001") in why.index
+    every = tables["every_network"].query("population == 'all'").set_index("metric")
+    assert set(every["space"]) == {"nas-bench-101"}
+    assert set(every["role"]) == {"verdict"}
+    kinds = {"kernel_agreement": "frozen", "convolutions": "candidate", "epsilon": "other", "snip": "other"}
+    assert every["kind"][list(kinds)].to_dict() == kinds
+    pair = tables["statistics"].query("metric == 'kernel_agreement' and population == 'all' and coverage == 'own'")
+    assert every["spearman"]["kernel_agreement"] == pytest.approx(pair["spearman"].item())
+    assert every["given_size"].drop("convolutions").notna().all()
     assert tables["rounding"]["precision"].tolist() == ["single", "double", "extended"]
     # A row of Table 4, computed directly.
     (batch,) = read_draws(mirror / "ptb" / "train.txt", "uniform_positive_1", 8, 5, [0], 0)
@@ -216,7 +226,8 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     expected = evaluate(scores, loss, higher_is_better=False)
     assert tables["table4"]["kendall_global"].iloc[2] == pytest.approx(expected.kendall_global)
 
-    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels", "why_epsilon"):
+    made = ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels", "every_network", "why_epsilon")
+    for figure in made:
         assert (checkout / "figures" / "toy" / f"{figure}.pdf").stat().st_size > 1000
     ledger = pd.read_csv(results / "ledger.csv")
     assert len(ledger) == 860

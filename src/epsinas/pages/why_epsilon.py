@@ -28,6 +28,7 @@ _OPTION = {
             "default": 2000,
         },
         "datasets": {"$ref": "#/$defs/datasets"},
+        "batch_size": {"description": "Images in a batch.", "type": "integer", "minimum": 2, "default": 256},
         "resamples": {
             "description": "Of classes of networks that train alike, for intervals.",
             "type": "integer",
@@ -74,6 +75,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     common: dict[str, Any] = {
         "networks": None if count is None else f"random-{min(count, section['networks'])}",
         "dataset": options["datasets"] or section.datasets,
+        "size": options["batch_size"],
     }
     runs = plan.runs(space, metric="epsilon", precision=["single", "extended"], settings="pair", **common)
     for name, settings in _SETTINGS.items():
