@@ -22,7 +22,7 @@ def plan(options=None, **section):
 
 
 def made_up(study, count=COUNT):
-    """Results in which activity alone decides on the accuracy, and epsilon is a noisy activity; without paths 1 more."""
+    """Results in which activity decides on the accuracy, and epsilon is a noisy activity, without a path 5 more."""
     rng = np.random.default_rng(0)
     request = PAGE.request(study)
     networks = pd.DataFrame({"index": range(count), "architecture": SPACE.sample(count, rng)})
@@ -118,8 +118,9 @@ def test_strata_that_are_shifted_against_each_other():
 
 def test_pooling_is_counted_on_paths_only():
     on = PAGE.table(made_up(plan({"resamples": 2, "datasets": ["cifar10"]}))).set_index(["population", "what"])
-    assert on.loc[("connected", "pooling_edges"), "archs"] == on.loc[("path", "epsilon"), "archs"]
-    assert ("no path", "pooling_edges") not in on.index
+    assert on.loc[("path", "pooling_edges"), "archs"] == on.loc[("path", "epsilon"), "archs"]
+    for population in ("no path", "connected"):
+        assert (population, "pooling_edges") not in on.index
     assert ("path, no pooling", "pooling_edges") not in on.index
     assert on.loc[("path, pooling", "pooling_edges"), "median"] >= 1
 
@@ -135,8 +136,9 @@ def test_the_figure_and_what_people_read():
     results = made_up(plan({"resamples": 5}))
     table = PAGE.table(results)
     shown = PAGE.shown(table)
-    assert {"share of active inputs", "outputs with brightness, weight 1e-07", "low: all skips"} <= set(shown["what"])
+    assert {"share of active inputs", "brightness, weight 1", "brightness, weight 1e-07"} <= set(shown["what"])
     results.table = lambda: table
     axes = PAGE.figure(results).axes
-    assert [axis.get_title().split("\n")[0] for axis in axes] == ["path", "no path", "connected"]
+    titles = [axis.get_title().partition("\n")[0] for axis in axes]
+    assert titles == ["a path of skips and pooling", "no such path", "all connected"]
     assert "epsilon" in [label.get_text() for label in axes[0].get_yticklabels()]

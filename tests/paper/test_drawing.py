@@ -440,13 +440,15 @@ def explanations():
     rows = [
         {"population": population, "what": what, "archs": archs, "spearman": rho, "epsilon_given": left}
         for population, archs in (("path", 1167), ("connected", 1961))
-        for what, rho, left in (("epsilon", 0.8, np.nan), ("share of active inputs", -0.9, 0.2), ("brightness", 0.3, 0.5))
+        for what, rho, left in (
+            ("epsilon", 0.8, np.nan),
+            ("share of active inputs", -0.9, 0.2),
+            ("brightness", 0.3, 0.5),
+        )
         if (population, what) != ("connected", "brightness")
     ]
     table = pd.DataFrame(rows)
-    ends = {
-        f"{name}{end}": table[name] + away for name in ("spearman", "epsilon_given") for end, away in _ENDS.items()
-    }
+    ends = {f"{name}{end}": table[name] + away for name in ("spearman", "epsilon_given") for end, away in _ENDS.items()}
     return table.assign(**ends)
 
 

@@ -37,8 +37,8 @@ def explained(
     Returns:
         A row for each explanation that has FEWEST classes: `what`; `archs` with all three; `median` of the explanation;
         `score_spearman`, r(sy); `spearman`, r(xy); `with_score`, r(sx); `score_given`, r(sy.x); `given_score`, r(xy.s);
-        `score_share`, the share; `difference`, abs r(xy) - abs r(sy); all but the first four with their 95 % intervals in
-        `_low` and `_high`. NaN where a column is constant or one determines the other.
+        `score_share`, the share; `difference`, abs r(xy) - abs r(sy); all but the first three with their 95 % intervals
+        in `_low` and `_high`. NaN where a column is constant or one determines the other.
 
     Example:
         >>> score = pd.Series(np.arange(12.0))

@@ -41,12 +41,12 @@ def _score(subject: Subject, setting: str) -> Scored:
     if not subject.connected:
         return Scored(math.nan, reason="disconnected")
     if reference == "deepest":
-        outputs = subject.outputs(low), _network(subject, reference).outputs(high)
+        first, second = subject.outputs(low), _network(subject, reference).outputs(high)
     elif reference == "brightness":
-        outputs = subject.batch.mean(axis=(1, 2, 3), dtype=np.float64), subject.outputs(high)
+        first, second = subject.batch.mean(axis=(1, 2, 3), dtype=np.float64), subject.outputs(high)
     else:
-        outputs = _network(subject, reference).outputs(low), subject.outputs(high)
-    found = epsilon(*outputs, zeros=subject.conditions.zeros)
+        first, second = _network(subject, reference).outputs(low), subject.outputs(high)
+    found = epsilon(np.asarray(first), np.asarray(second), zeros=subject.conditions.zeros)
     return Scored(found, reason="constant" if math.isnan(found) else "")
 
 

@@ -1,4 +1,4 @@
-"""Why epsilon works: what of its rank correlation with accuracy simpler things explain, and what the low weight does."""
+"""Why epsilon works: what of its rank correlation simpler things explain, and what the low weight has to do with it."""
 
 from __future__ import annotations
 
@@ -116,14 +116,17 @@ def _explained_on(results: Results, space: str, dataset: str, rng: np.random.Gen
         "no path": networks["connected"] & ~free,
         "connected": networks["connected"],
     }
+    # What only networks with a path have does not say why epsilon ranks both kinds as it does.
+    of_both = explanations.columns[explanations[members["no path"]].notna().any()]
     parts = []
     for population, precision in POPULATIONS.items():
         own = networks.index[members[population]]
         score = scores[precision].loc[own]
+        columns = of_both if population == "connected" else explanations.columns
         table = explained(
             score,
             # Epsilon explains itself: its own rho is a row, on all of its networks.
-            pd.concat([score.rename("epsilon"), explanations.loc[own]], axis=1),
+            pd.concat([score.rename("epsilon"), explanations.loc[own, columns]], axis=1),
             reached,
             networks["trained_as"],
             section["why_epsilon"]["resamples"],
@@ -169,12 +172,18 @@ _LABELS = {
 """What explains epsilon, in print."""
 
 
+_PANELS = {"path": "a path of skips and pooling", "no path": "no such path", "connected": "all connected"}
+"""The populations of the figure."""
+
+
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with what explains epsilon as people read it; brightness has the weight in its name."""
-    names = [
-        _LABELS.get(what, f"outputs with brightness, weight {what.rpartition(' ')[2]}") for what in table["what"]
-    ]
-    return table.assign(what=names)
+    """Return a table with what explains epsilon as people read it."""
+    return table.assign(what=[_LABELS.get(what) or _of_weight(what) for what in table["what"]])
+
+
+def _of_weight(what: str) -> str:
+    """Return what brightness under a weight, which is in its name, is called in print."""
+    return f"brightness, weight {float(what.rpartition(' ')[2]):g}"
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +197,7 @@ def _figure(results: Results) -> Figure:
 
     table = _labelled(results.table())
     first = table[(table["space"] == table["space"].iloc[0]) & (table["dataset"] == table["dataset"].iloc[0])]
-    return draw_explanations(first[first["population"].isin(["path", "no path", "connected"])])
+    return draw_explanations(first.assign(population=first["population"].map(_PANELS)).dropna(subset="population"))
 
 
 PAGE = Page(
@@ -196,8 +205,8 @@ PAGE = Page(
     title="Why epsilon works",
     caption=(
         "ρ with accuracy of what may explain epsilon, its ρ with epsilon, and epsilon's ρ with accuracy given it, on "
-        "networks with a path of skip connections and pooling, on those without, and on both. See what leaves nothing of "
-        "epsilon, and how networks with and without such a path are shifted against each other."
+        "networks with a path of skip connections and pooling, on those without, and on both. See what leaves nothing "
+        "of epsilon, and how networks with and without such a path are shifted against each other."
     ),
     request=_request,
     table=_table,

@@ -571,7 +571,7 @@ def draw_explanations(table: pd.DataFrame) -> Figure:
                 if np.isfinite(row[measure]):
                     ends = [row[f"{measure}_low"], row[f"{measure}_high"]]
                     axis.plot(ends, [place + offset] * 2, color=style.colour, linewidth=0.9)
-                    look = {"markerfacecolor": face, "markersize": 3, "markeredgewidth": 0.7}
+                    look: dict[str, Any] = {"markerfacecolor": face, "markersize": 3, "markeredgewidth": 0.7}
                     axis.plot(row[measure], place + offset, "o", color=style.colour, **look)
         networks = itself["archs"].max() if len(itself) else own["archs"].max()
         axis.set(title=f"{title}\n{networks:,} networks", xlabel=_MEASURES["spearman"], xlim=(-1, 1))
@@ -579,7 +579,7 @@ def draw_explanations(table: pd.DataFrame) -> Figure:
         axis.set_yticks(range(len(order)), order)
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)
-    dot = {"color": style.colour, "marker": "o", "markersize": 3, "linewidth": 0.9}
+    dot: dict[str, Any] = {"color": style.colour, "marker": "o", "markersize": 3, "linewidth": 0.9}
     handles = [
         Line2D([], [], label="with the performance", **dot),
         Line2D([], [], label="what it leaves of epsilon's", markerfacecolor="white", markeredgewidth=0.7, **dot),

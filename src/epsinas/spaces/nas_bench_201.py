@@ -196,7 +196,7 @@ class NasBench201:
         Example:
             A path pools once, on edge (0, 1), and another one does not.
 
-            >>> NasBench201().poolings("|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|skip_connect~1|avg_pool_3x3~2|")
+            >>> NasBench201().poolings("|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|skip_connect~1|none~2|")
             (1, 0.5)
         """
         cell = dict(zip(EDGES, _operations(architecture), strict=True))
