@@ -128,10 +128,13 @@ def bootstrap(
     if len(kept_scores) < 2:
         return dict.fromkeys(SIX, (np.nan, np.nan))
 
+    from epsinas.evaluation.multiplicities import Multiset  # imports numba
+
+    networks = Multiset(kept_scores, kept_performance, higher_is_better)
     measured = np.empty((resamples, len(SIX)))
     for row in measured:
         drawn = rng.integers(len(kept_scores), size=len(kept_scores))
-        row[:] = _six(kept_scores[drawn], kept_performance[drawn], higher_is_better)
+        row[:] = networks.six(np.bincount(drawn, minlength=len(kept_scores)))
     return {name: percentile_interval(column, confidence) for name, column in zip(SIX, measured.T, strict=True)}
 
 
