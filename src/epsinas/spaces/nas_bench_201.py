@@ -183,14 +183,9 @@ class NasBench201:
 
     def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
         """Apply one cell: node j is the sum over i < j of the operation of edge (i, j) applied to node i."""
-        operations = _operations(architecture)
         nodes = [x]
-        for target in range(1, 4):
-            incoming = [
-                _apply(ops, operation, nodes[source], channels)
-                for (source, end), operation in zip(EDGES, operations, strict=True)
-                if end == target and OPERATIONS[operation] != "none"
-            ]
+        for edges in _edges(architecture):
+            incoming = [_apply(ops, operation, nodes[source], channels) for source, operation in edges]
             nodes.append(ops.add(incoming) if incoming else ops.zeros(x))
         return nodes[-1]
 
@@ -209,8 +204,16 @@ class NasBench201:
 
 @lru_cache(maxsize=16)
 def _operations(architecture: str) -> tuple[int, ...]:
-    """Parse a string; a network asks for it once for each of its cells."""
+    """Parse a string; a network is asked for it more than once."""
     return NasBench201().parse(architecture)
+
+
+@lru_cache(maxsize=16)
+def _edges(architecture: str) -> list[list[tuple[int, str]]]:
+    """List for each node but the first the edges into it, (source, operation); a network asks for each of its cells."""
+    pairs = list(zip(EDGES, _operations(architecture), strict=True))
+    found = [[(source, OPERATIONS[number]) for (source, end), number in pairs if end == target] for target in (1, 2, 3)]
+    return [[edge for edge in edges if edge[1] != "none"] for edges in found]
 
 
 def _reached(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
@@ -222,9 +225,9 @@ def _reached(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
     return reached
 
 
-def _apply(ops: Operations[Tensor], operation: int, x: Tensor, channels: int) -> Tensor:
+def _apply(ops: Operations[Tensor], operation: str, x: Tensor, channels: int) -> Tensor:
     """Apply the operation of one edge."""
-    match OPERATIONS[operation]:
+    match operation:
         case "skip_connect":
             return x
         case "avg_pool_3x3":
