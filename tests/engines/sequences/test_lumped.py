@@ -191,20 +191,14 @@ def test_extended_deviations_keep_their_digits(seed, layers, exponent, kind):
         if max(truth.ravel()) == min(truth.ravel()):
             return
         found = lumped(space, architecture, batch, weight, "extended")
-        assert worst_part(found, truth) < 1e-9 + drift_allowance(truth)
-
-
-def drift_allowance(truth: np.ndarray) -> float:
-    """What a state that drifts slowly may be off by: its drift is known to a rounding of the state itself."""
-    in_time = max(truth[:, 0]) - min(truth[:, 0])
-    between_sequences = max(max(row) - min(row) for row in truth)
-    if in_time < 1e3 * between_sequences:
-        return 0.0
-    return float(8 * np.finfo(np.float64).eps * max(abs(truth.ravel())) / (max(truth.ravel()) - min(truth.ravel())))
+        assert worst_part(found, truth) < 1e-9
 
 
 @settings(deadline=None, max_examples=40)
 @example(seed=183, exponents=(-3.0, -1.0))  # sequences differ by 1e-494, below the range of float64
+@example(seed=17049, exponents=(-5.0, -1.0))  # an entry of 3e-19 of the spread is the difference of two time steps
+@example(seed=121987, exponents=(-6.0, -1.0))  # a state of 1e-6 drifts by 1e-29 a step
+@example(seed=1909, exponents=(-6.0, -2.0))  # a state begins 4e-6 of itself off, and its products cancel
 @given(seed=st.integers(0, 2**32 - 1), exponents=st.tuples(st.floats(-6, -3), st.floats(-2.5, -1)))
 def test_extended_scores_equal_those_of_300_digits(seed, exponents):
     (architecture,) = SPACE.sample(1, np.random.default_rng(seed))

@@ -30,22 +30,13 @@ import numpy as np
 from epsinas.engines.base import Deviations
 from epsinas.engines.sequences import kernels
 from epsinas.engines.sequences.batches import TokenBatch
+from epsinas.engines.sequences.fixed_points import find_constants
 from epsinas.errors import InputError
 from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import LEAK, RecurrentCell
 
 PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
 """The dtype of values, or of deviations in `extended`."""
-
-ROUNDS = 4
-"""Times the number of time steps: iterations that look for a fixed point.
-
-A state that has not come within a rounding of it by then is still 1e-4 of its way off at the end of the sequence, so
-that there are no small differences in time to be kept.
-"""
-
-TOLERANCE = 4 * np.finfo(np.float64).eps
-"""Relative change of a state at which it is at its fixed point: a few roundings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,9 +233,8 @@ class LumpedRecurrent:
         constant, steps, x = self.constant, np.zeros((count, 1)), self.x
         for layer in layers:
             program = (layer.code, layer.factors, layer.outputs)
-            fixed, drift = kernels.constants(*program, constant, weight, LEAK, ROUNDS * count, TOLERANCE)
+            fixed, start, drift = find_constants(*program, constant, weight, count)
             states, output = len(drift), layer.outputs[0]
-            start = weight - fixed[1 : 1 + states]
             everywhere = np.tile(fixed, (count, 1))
             every = np.arange(len(fixed))
             trajectory = kernels.run_deviations(*program, steps, weight, LEAK, everywhere, start, drift, every)[:, :, 0]
