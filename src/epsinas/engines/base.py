@@ -23,17 +23,44 @@ PRECISIONS = ("single", "double", "extended")
 
 
 class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch).
+
+    Each entry has all of its digits, but where states are `drifting`: what a time step adds is then known to a rounding
+    of the largest of the time steps.
+    """
 
     steps: np.ndarray
     sequences: np.ndarray
+    drifting: bool = False
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is added up."""
+        return self.steps, self.sequences
+
+
+class Observed(NamedTuple):
+    """What an activation function is given under a constant weight, of all equal channels or units that of one.
+
+    Attributes:
+        function: its name, as the spaces call it: `relu`, `activation_tanh` ...
+        inputs: (N, places), up to a power of two where it is `relu`: a channel's pixels, or a unit's time steps.
+        copies: how many channels or units have these inputs, over all places where the network applies the function.
+    """
+
+    function: str
+    inputs: np.ndarray
+    copies: int
 
 
 class Engine(Protocol):
-    """Something that gives a network's outputs on its batch under a constant weight."""
+    """Something that gives what a network does with its batch under a constant weight."""
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
         """Return the outputs, up to a power of two."""
+
+    def observe(self, architecture: str, weight: float) -> list[Observed]:
+        """Return what the activation functions are given on which the output depends, in the order of evaluation."""
 
 
 Fill = Callable[[str, "torch.Tensor", "torch.Tensor | None"], None]

@@ -98,13 +98,13 @@ def _normalised_array(outputs: np.ndarray) -> Normalised | None:
 
 def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     """Normalise by differences from the smallest and the largest entry, part by part."""
-    if not all(np.isfinite(part).all() for part in outputs):
+    if not all(np.isfinite(part).all() for part in outputs.parts):
         return None
-    largest = max(np.abs(part).max() for part in outputs)
+    largest = max(np.abs(part).max() for part in outputs.parts)
     if largest == 0:
         return None
     shift = -int(np.frexp(largest)[1])
-    steps, sequences = (np.ldexp(part, shift) for part in outputs)
+    steps, sequences = (np.ldexp(part, shift) for part in outputs.parts)
     low, high = _extreme(steps, sequences, np.argmin), _extreme(steps, sequences, np.argmax)
     spread = (steps[high[0]] - steps[low[0]]) + (sequences[high] - sequences[low])
     if spread <= 0:
@@ -114,8 +114,9 @@ def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     values, complements = (np.maximum(sum(parts), 0.0).ravel() / spread for parts in (above, below))
     # The parts may cancel each other, or agree to all digits, at other time steps or behind other tokens.
     roundoff = ROUNDINGS * np.finfo(np.float64).eps / spread
+    common = np.abs(steps).max() if outputs.drifting else 0.0
     to_low, to_high = (
-        roundoff * (np.abs(between) + np.abs(sequences) + np.abs(sequences[end])).ravel()
+        roundoff * (common + np.abs(between) + np.abs(sequences) + np.abs(sequences[end])).ravel()
         for (between, _), end in ((above, low), (below, high))
     )
     vanished = (values == 0) & (np.abs(outputs.sequences).ravel() < np.finfo(np.float64).tiny)

@@ -167,7 +167,7 @@ def test_states_that_overflow_have_no_score():
 
 def worst_part(found: Deviations, truth: np.ndarray) -> float:
     """The largest error of a difference between two outputs, as a part of the larger of the two parts compared."""
-    steps, sequences = (np.vectorize(mpmath.mpf)(part) for part in found)
+    steps, sequences = (np.vectorize(mpmath.mpf)(part) for part in found.parts)
     ours = steps[:, None] + sequences
     spread = max(truth.ravel()) - min(truth.ravel())
     shifted = (ours - ours[0, 0]) - (truth - truth[0, 0])
@@ -199,6 +199,7 @@ def test_extended_deviations_keep_their_digits(seed, layers, exponent, kind):
 @example(seed=17049, exponents=(-5.0, -1.0))  # an entry of 3e-19 of the spread is the difference of two time steps
 @example(seed=121987, exponents=(-6.0, -1.0))  # a state of 1e-6 drifts by 1e-29 a step
 @example(seed=1909, exponents=(-6.0, -2.0))  # a state begins 4e-6 of itself off, and its products cancel
+@example(seed=4, exponents=(-6.0, -1.0))  # states drift, but their first two outputs are equal to 34 digits
 @given(seed=st.integers(0, 2**32 - 1), exponents=st.tuples(st.floats(-6, -3), st.floats(-2.5, -1)))
 def test_extended_scores_equal_those_of_300_digits(seed, exponents):
     (architecture,) = SPACE.sample(1, np.random.default_rng(seed))

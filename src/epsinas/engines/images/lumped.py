@@ -235,16 +235,16 @@ def identity(space: ImageSpace, architecture: str) -> bytes:
     return cell(space, architecture, Graph()).digest
 
 
-def build(space: ImageSpace, architecture: str, image: tuple[int, int, int]) -> Node:
+def build(space: ImageSpace, architecture: str, image: tuple[int, int, int], graph: Graph | None = None) -> Node:
     """Return the output node of one network in a graph of its own, for images of (channels, height, width)."""
-    graph = Graph()
+    graph = graph or Graph()
     ((output, _),) = space.network(graph, architecture, graph.input(*image))
     return output
 
 
 def reaches_output(space: ImageSpace, architecture: str) -> bool:
-    """Say whether the images reach a network's output."""
-    return any(node.operation == "channel" for node, _ in schedule(build(space, architecture, (1, 8, 8))))
+    """Say whether the images reach a network's output: those that reach its cells' output do."""
+    return any(node.operation == "channel" for node, _ in schedule(cell(space, architecture, Graph())))
 
 
 _PLAIN, _RECTIFIED = kernels.View(0.0, 0), kernels.View(0.0, 1)
@@ -329,16 +329,26 @@ class Lumped:
         self.lanes = lanes(len(batch))
         self.blocks = len(batch) // self.lanes
         self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self.image: tuple[int, int, int] = batch.shape[1:]
         self.channels = [
             Field(self._interleave(images), float(np.abs(images).max())) for images in batch.swapaxes(0, 1)
         ]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def outputs(self, output: Node, weight: float) -> Outputs:
-        """Return a network's outputs when every weight is `weight` and every bias 0."""
+    def outputs(self, output: Node, weight: float, watch: Callable[[Node, np.ndarray], None] | None = None) -> Outputs:
+        """Return a network's outputs when every weight is `weight` and every bias 0.
+
+        Args:
+            output: its node.
+            weight: any number.
+            watch: is told every rectifier and what it is given, (N, H * W), up to a power of two.
+        """
         values: dict[Node, Any] = {}
         for node, done in schedule(output):
-            values[node] = _METHODS[node.operation](self, node, [values[inner] for inner in node.inputs], weight)
+            inputs = [values[inner] for inner in node.inputs]
+            if watch is not None and node.operation == "relu":
+                watch(node, self._pixels(inputs[0], node.size))
+            values[node] = _METHODS[node.operation](self, node, inputs, weight)
             for inner in done:
                 del values[inner]
         result: Form | Outputs = values[output]
@@ -461,15 +471,7 @@ class Lumped:
             if bound < unit / 2:
                 form.terms, form.constant = (), 0.0
                 return form
-        out = self._empty(size)
-        constant = self.dtype.type(form.constant)
-        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
-        for done in range(0, len(form.terms), _ARITY):
-            now = form.terms[done : done + _ARITY]
-            arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
-            views = np.array([view for _, view, _ in now], np.float64)
-            coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
-            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        out = self._combined(form, size)
         if not self.extended:
             if unit:
                 kernels.round_to(out, self.dtype.type(unit))
@@ -481,6 +483,29 @@ class Lumped:
         form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
         form.constant = 0.0
         return form
+
+    def _combined(self, form: Form, size: tuple[int, int]) -> np.ndarray:
+        """Return a form's pixels, less its power of two, in the layout of `kernels`."""
+        out = self._empty(size)
+        constant = self.dtype.type(form.constant)
+        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
+        for done in range(0, len(form.terms), _ARITY):
+            now = form.terms[done : done + _ARITY]
+            arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
+            views = np.array([view for _, view, _ in now], np.float64)
+            coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
+            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        return out
+
+    def _pixels(self, form: Any, size: tuple[int, int]) -> np.ndarray:
+        """Return a form's pixels, less its power of two, (N, H * W)."""
+        count = self.blocks * self.lanes
+        if not form.terms:
+            return np.zeros((count, size[0] * size[1]), self.dtype)
+        out = self._combined(form, size)
+        pixels = out.reshape(self.blocks, -1, self.lanes).swapaxes(1, 2).reshape(count, -1).copy()
+        self.spares[out.shape].append(out)
+        return pixels
 
     def _away_from_subnormal(self, form: Form, bound: float) -> tuple[float, float]:
         """Give a form of numbers near the dtype's smallest ones an exponent, any other the exponent 0.

@@ -65,11 +65,21 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Program:
-    """A recurrent layer as a program for `kernels`, a digest of what it computes, and whether it reads its input."""
+    """A recurrent layer as a program for `kernels`.
+
+    Attributes:
+        code: see `kernels.run_values`, as `factors` and `outputs`.
+        factors: the units that an operation's inputs stand for.
+        outputs: registers of the new hidden states.
+        expressions: what each operation computes.
+        digest: of what the layer computes.
+        reads_input: whether it does.
+    """
 
     code: np.ndarray
     factors: np.ndarray
     outputs: np.ndarray
+    expressions: tuple[Expression, ...]
     digest: bytes
     reads_input: bool
 
@@ -162,7 +172,8 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         factors[at, : len(expression.units)] = expression.units
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
-    return Program(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
+    digest = b"".join(new[state].digest for state in needed)
+    return Program(code, factors, outputs, tuple(operations), digest, x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
@@ -230,15 +241,16 @@ class LumpedRecurrent:
 
     def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
         count = len(self.x)
-        constant, steps, x = self.constant, np.zeros((count, 1)), self.x
+        constant, steps, x, drifting = self.constant, np.zeros((count, 1)), self.x, False
         for layer in layers:
             program = (layer.code, layer.factors, layer.outputs)
             fixed, start, drift = find_constants(*program, constant, weight, count)
             states, output = len(drift), layer.outputs[0]
+            drifting |= bool(drift.any())
             everywhere = np.tile(fixed, (count, 1))
             every = np.arange(len(fixed))
             trajectory = kernels.run_deviations(*program, steps, weight, LEAK, everywhere, start, drift, every)[:, :, 0]
             none, kept = np.zeros(states), layer.outputs[:1]
             x = kernels.run_deviations(*program, x, weight, LEAK, everywhere + trajectory, none, none, kept)[:, 0]
             constant, steps = fixed[output], np.ascontiguousarray(trajectory[:, output, None])
-        return Deviations(steps[:, 0], x)
+        return Deviations(steps[:, 0], x, drifting)
