@@ -120,14 +120,11 @@ def _with_last(order, ends, labels, counts):  # type: ignore[no-untyped-def]
         for network in range(networks):
             pairs[2 * network] = counts[resample, labels[network]]
             total += pairs[2 * network]
-        _rank(order[-1], ends[-1], pairs[::2], total, ranks)
+        own = _rank(order[-1], ends[-1], pairs[::2], total, ranks)
         for network in range(networks):
             pairs[2 * network + 1] = ranks[network] * pairs[2 * network]
-        own = 0.0
-        for column in range(columns - 1, -1, -1):
+        for column in range(columns):
             product, size = _with_weighted(order[column], ends[column], pairs, total)
-            if column == columns - 1:
-                own = size
             found[resample, column] = product / np.sqrt(size * own)
     return found
 
@@ -152,8 +149,9 @@ def _with_weighted(order, ends, pairs, total):  # type: ignore[no-untyped-def]
 
 @compiled(nogil=True, error_model="numpy")
 def _rank(order, ends, weights, total, ranks):  # type: ignore[no-untyped-def]
-    """Write the ranks of a column less their mean."""
+    """Write the ranks of a column less their mean; return the weighted sum of their squares."""
     below = -total / 2
+    size = 0.0
     start = 0
     for place in range(order.size):
         if not ends[place]:
@@ -161,10 +159,13 @@ def _rank(order, ends, weights, total, ranks):  # type: ignore[no-untyped-def]
         tied = 0.0
         for member in range(start, place + 1):
             tied += weights[np.uintp(order[member])]
+        rank = below + tied / 2
         for member in range(start, place + 1):
-            ranks[np.uintp(order[member])] = below + tied / 2
+            ranks[np.uintp(order[member])] = rank
+        size += rank * rank * tied
         below += tied
         start = place + 1
+    return size
 
 
 @compiled(nogil=True, error_model="numpy")
@@ -175,6 +176,7 @@ def _correlations(order, ends, labels, counts, first):  # type: ignore[no-untype
     weights = np.empty(networks)
     roots = np.empty(networks)
     ranks = np.empty((columns, networks))
+    sizes = np.empty(columns)
     for resample in range(len(counts)):
         total = 0.0
         for network in range(networks):
@@ -183,15 +185,11 @@ def _correlations(order, ends, labels, counts, first):  # type: ignore[no-untype
             roots[network] = np.sqrt(weights[network])
             total += weights[network]
         for column in range(columns):
-            _rank(order[column], ends[column], weights, total, ranks[column])
+            sizes[column] = _rank(order[column], ends[column], weights, total, ranks[column])
             ranks[column] *= roots
         products = _products(ranks, first)
-        for other in range(columns):
-            size = (ranks[other] ** 2).sum()
-            for one in range(first, columns):
-                found[resample, one - first, other] = products[one - first, other] / np.sqrt(size)
         for one in range(first, columns):
-            found[resample, one - first] /= np.sqrt(products[one - first, one])
+            found[resample, one - first] = products[one - first] / np.sqrt(sizes[one] * sizes)
     return found
 
 
