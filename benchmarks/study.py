@@ -1,7 +1,7 @@
 """Say what each part of a study cost, from the times that its run has left: `python benchmarks/study.py results/paper`.
 
 Prints a Markdown table of seconds, summed over jobs, of the largest job's memory, and of what to turn down in the study.
-Jobs that run side by side slow each other a little, so the sum over the cores that were used is about the run's time.
+The sum, divided by the cores, is about the time of the run. CPU seconds lack those of jobs that end at once.
 """
 
 import argparse
@@ -52,27 +52,36 @@ def _scores(run: Run) -> tuple[str, str]:
 
 
 def costs(results: Path) -> pd.DataFrame:
-    """Return a row for each part, the dearest first: `part`, `jobs`, `seconds`, `largest` (MB), `turn_down`."""
+    """Return a row for each part, the dearest first: `part`, `jobs`, `seconds`, `cpu`, `largest` (MB)."""
     times = results / "times"
     rows = []
     for path in sorted(times.rglob("*.tsv")):
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
         name, key = part(path.relative_to(times))
-        rows.append({"part": name, "turn_down": key, "seconds": measured["s"], "largest": measured["max_rss"]})
+        facts = {"seconds": measured["s"], "cpu": measured["cpu_time"], "largest": measured["max_rss"]}
+        rows.append({"part": name, "turn_down": key} | facts)
     found = pd.DataFrame(rows).groupby(["part", "turn_down"], as_index=False)
-    table = found.agg(jobs=("seconds", "size"), seconds=("seconds", "sum"), largest=("largest", "max"))
+    kinds = {"jobs": "size", "seconds": "sum", "cpu": "sum", "largest": "max"}
+    table = found.agg(**{name: ("seconds" if name == "jobs" else name, kind) for name, kind in kinds.items()})
     return table.sort_values("seconds", ascending=False, ignore_index=True)
 
 
-def main() -> None:
+def print_costs(results: Path) -> None:
     """Print the table of a study."""
+    table = costs(results)
+    print("| part | jobs | seconds | CPU seconds | largest job, MB | turn down |\n|---|---:|---:|---:|---:|---|")
+    for row in table.itertuples():
+        figures = f"{row.jobs} | {row.seconds:.0f} | {row.cpu:.0f} | {row.largest:.0f}"
+        print(f"| {row.part} | {figures} | {row.turn_down} |")
+    total = table[["jobs", "seconds", "cpu"]].sum()
+    print(f"| all | {total.jobs:.0f} | {total.seconds:.0f} | {total.cpu:.0f} | {table['largest'].max():.0f} | |")
+
+
+def main() -> None:
+    """Print the table of the study that is named."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", type=Path, help="folder of the study, such as results/paper")
-    table = costs(parser.parse_args().results)
-    print("| part | jobs | seconds | largest job, MB | turn down |\n|---|---:|---:|---:|---|")
-    for row in table.itertuples():
-        print(f"| {row.part} | {row.jobs} | {row.seconds:.0f} | {row.largest:.0f} | {row.turn_down} |")
-    print(f"| all | {table['jobs'].sum()} | {table['seconds'].sum():.0f} | {table['largest'].max():.0f} | |")
+    print_costs(parser.parse_args().results)
 
 
 if __name__ == "__main__":
