@@ -2,9 +2,9 @@
 
     python benchmarks/all_of_nas_bench_101.py FOLDER
 
-A file in the official format is written into FOLDER, read into a mirror there, and the study runs on it at one draw and in
-single precision, on noise with the statistics of natural images: description, scores by epsilon and SynFlow in the mean,
-Table 3 and Figure 2. Started again, it goes on where it stopped. An hour of two cores.
+A file in the official format is written into FOLDER and read into a mirror there. The study runs on it at one draw, in
+single precision, on noise with the statistics of natural images: description, scores by epsilon and SynFlow in the
+mean, Table 3 and Figure 2. Started again, it goes on where it stopped. Less than an hour of two cores.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def write_mirror(folder: Path, networks: int) -> Path:
 
 
 def write_study(folder: Path, mirror: Path, networks: int) -> Path:
-    """Write the official study's section of the space, at one draw, with the metrics that are computed of every network."""
+    """Write the official study's section of the space, at one draw, with metrics that are computed of every network."""
     official = yaml.safe_load((ROOT / "workflow" / "studies" / "official.yaml").read_text())
     kept = ("datasets", "performance", "weights", "batch_size", "resamples", "metrics")
     section = {key: official[SPACE][key] for key in kept}

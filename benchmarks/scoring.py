@@ -1,7 +1,7 @@
-"""Measure scoring: lumped against full-width in each search space, and how time grows with images, draws and networks.
+"""Measure scoring: lumped against full-width in each search space, and how time grows with what is scored.
 
-Prints Markdown tables, also of what a second core brings. The full-width engine uses all cores. Seconds differ from machine to machine; the ratio of two
-measurements of one run is what to compare.
+Prints Markdown tables, also of images, batches, networks and what a second core brings. The full-width engine uses all
+cores. Seconds differ from machine to machine; the ratio of two measurements of one run is what to compare.
 """
 
 import argparse
@@ -66,7 +66,9 @@ def grow(architectures: list[str], batch: np.ndarray) -> None:
         for jobs in sorted({1, min(2, cores), cores}):
             wall = seconds(named.name, some, batch, jobs=jobs)
             one = one or wall
-            print(f"| {len(some)} | {jobs} | {wall * len(some):.1f} | {1e3 * wall:.2f} | {one / wall:.2f} |", flush=True)
+            print(
+                f"| {len(some)} | {jobs} | {wall * len(some):.1f} | {1e3 * wall:.2f} | {one / wall:.2f} |", flush=True
+            )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Say what each part of a study cost, from the times that its run has left: `python benchmarks/study.py results/paper`.
 
-Prints a Markdown table of seconds, summed over jobs, of the largest job's memory, and of what to turn down in the study.
-The sum, divided by the cores, is about the time of the run. CPU seconds lack those of jobs that end at once.
+Prints a Markdown table: seconds, summed over jobs, the memory of the largest job, and what to turn down in the study.
+The sum, divided by the cores, is about the time of the run.
 """
 
 import argparse
@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from epsinas.spaces.base import SPACES
 from epsinas.study.plan import TOGETHER, Run
 
 STATISTICS = ("statistics", "partial", "differences", "noise", "combinations", "convergence", "top")
-SPACE = {name: SPACES[name].title for name in SPACES.names}
 
 
 def part(path: Path) -> tuple[str, str]:
@@ -22,10 +20,10 @@ def part(path: Path) -> tuple[str, str]:
     match stage:
         case "score_chunk":
             return _scores(Run.parse("/".join(rest[:-1])))
-        case "describe_networks" | "sample_networks" | "choose_weights":
-            name = rest[-1].removesuffix(".tsv") if len(rest) == 1 else rest[0]
-            what = "choice of weights (Table 8)" if stage == "choose_weights" else "description"
-            return f"{SPACE[name]}: {what}", "`datasets`" if stage == "choose_weights" else "`networks`"
+        case "describe_networks" | "sample_networks":
+            return "description of the networks", "`networks`"
+        case "choose_weights":
+            return "choice of weights (Table 8)", "`datasets`"
         case "make_table" if path.stem in STATISTICS:
             return "statistics with intervals", "`statistics.resamples`"
         case "make_table":
@@ -39,42 +37,37 @@ def part(path: Path) -> tuple[str, str]:
 
 def _scores(run: Run) -> tuple[str, str]:
     """Return it for the scores of a run; what is neither of all networks nor in the usual form is an ablation."""
-    title = SPACE[run.space]
     if run.metric == TOGETHER:
-        return f"{title}: metrics with random weights", "`comparison.networks`"
+        return "metrics with random weights", "`comparison.networks`"
     if run.metric == "random_pair":
-        return f"{title}: random initialisations (Table 9)", "`ablations.initialisation`"
+        return "random initialisations (Table 9)", "`ablations.initialisation`"
     if run.precision != "single":
-        return f"{title}: {run.precision} precision", "`precisions`, `further_networks`"
+        return "double and extended precision", "`precisions`, `further_networks`"
     if run.networks == "all" and run.settings in ("pair", "one"):
-        return f"{title}: scores of all networks", "`networks`, `datasets`, `draws`"
-    return f"{title}: ablations", "`ablations`, their `networks` and `draws`"
+        return "scores of all networks", "`networks`, `datasets`, `draws`"
+    return "ablations of epsilon (Tables 5 to 7, 11, Figure 4)", "`ablations`"
 
 
 def costs(results: Path) -> pd.DataFrame:
-    """Return a row for each part, the dearest first: `part`, `jobs`, `seconds`, `cpu`, `largest` (MB)."""
+    """Return a row for each part, the dearest first: `part`, `turn_down`, `jobs`, `seconds`, `largest` (MB)."""
     times = results / "times"
     rows = []
     for path in sorted(times.rglob("*.tsv")):
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
         name, key = part(path.relative_to(times))
-        facts = {"seconds": measured["s"], "cpu": measured["cpu_time"], "largest": measured["max_rss"]}
-        rows.append({"part": name, "turn_down": key} | facts)
+        rows.append({"part": name, "turn_down": key, "seconds": measured["s"], "largest": measured["max_rss"]})
     found = pd.DataFrame(rows).groupby(["part", "turn_down"], as_index=False)
-    kinds = {"jobs": "size", "seconds": "sum", "cpu": "sum", "largest": "max"}
-    table = found.agg(**{name: ("seconds" if name == "jobs" else name, kind) for name, kind in kinds.items()})
+    table = found.agg(jobs=("seconds", "size"), seconds=("seconds", "sum"), largest=("largest", "max"))
     return table.sort_values("seconds", ascending=False, ignore_index=True)
 
 
 def print_costs(results: Path) -> None:
     """Print the table of a study."""
     table = costs(results)
-    print("| part | jobs | seconds | CPU seconds | largest job, MB | turn down |\n|---|---:|---:|---:|---:|---|")
+    print("| part | jobs | seconds | largest job, MB | turn down |\n|---|---:|---:|---:|---|")
     for row in table.itertuples():
-        figures = f"{row.jobs} | {row.seconds:.0f} | {row.cpu:.0f} | {row.largest:.0f}"
-        print(f"| {row.part} | {figures} | {row.turn_down} |")
-    total = table[["jobs", "seconds", "cpu"]].sum()
-    print(f"| all | {total.jobs:.0f} | {total.seconds:.0f} | {total.cpu:.0f} | {table['largest'].max():.0f} | |")
+        print(f"| {row.part} | {row.jobs} | {row.seconds:.0f} | {row.largest:.0f} | {row.turn_down} |")
+    print(f"| all | {table['jobs'].sum()} | {table['seconds'].sum():.0f} | {table['largest'].max():.0f} | |")
 
 
 def main() -> None:

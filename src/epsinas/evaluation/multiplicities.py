@@ -146,7 +146,7 @@ def _correlations(order, x, y, counts):  # type: ignore[no-untyped-def]
 
 @compiled(nogil=True)
 def _ranked(at):  # type: ignore[no-untyped-def]
-    """Return the rank of each value, the sum of all networks' squared ranks, and the pairs of networks that are tied."""
+    """Return the rank of each value, the sum of all networks' squared ranks, and the pairs that are tied."""
     ranks = np.empty(len(at), np.int64)
     total = at.sum()
     below = squares = tied = 0

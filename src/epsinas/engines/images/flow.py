@@ -72,7 +72,9 @@ class Flow:
 
     def max_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
         """Take the maximum over windows, and the derivative where it is."""
-        return tuple((DualMap(_largest(one.dual, kernel, stride, padding(kernel)), one.exponent), count) for one, count in x)
+        return tuple(
+            (DualMap(_largest(one.dual, kernel, stride, padding(kernel)), one.exponent), count) for one, count in x
+        )
 
     def add(self, xs: Sequence[Runs]) -> Runs:
         """Add maps over the common refinement of the runs."""
