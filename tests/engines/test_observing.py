@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from epsinas.engines.base import engine
+from epsinas.engines.base import Layer, engine
 from epsinas.engines.images import batches
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP
 from epsinas.streams import stream
@@ -15,16 +15,21 @@ SPACES = [NasBench201(channels=4, cells=1), NasBench101(channels=8, cells=1), Na
 IDS = [type(space).__name__ for space in SPACES]
 
 
+def copies(one):
+    return sum(layer.copies for layer in one.layers)
+
+
 def batch_of(space):
     return tokens(5, 3, 4) if space.family == "sequences" else IMAGES
 
 
+@pytest.mark.parametrize("what", ["activations", "layers"])
 @pytest.mark.parametrize("space", SPACES, ids=IDS)
-def test_both_interpreters_tell_the_same(space):
+def test_both_interpreters_tell_the_same(space, what):
     both = [engine(name, space, batch_of(space), "double") for name in ("lumped", "full-width")]
     for architecture in space.sample(6, np.random.default_rng(1)):
-        lumped, full_width = (one.observe(architecture, 0.7) for one in both)
-        assert [(one.function, one.copies) for one in lumped] == [(one.function, one.copies) for one in full_width]
+        lumped, full_width = (one.observe(architecture, 0.7, what) for one in both)
+        assert [(one.function, one.layers) for one in lumped] == [(one.function, one.layers) for one in full_width]
         for ours, theirs in zip(lumped, full_width, strict=True):
             np.testing.assert_allclose(ours.inputs, theirs.inputs, rtol=1e-8, atol=1e-9)
 
@@ -35,6 +40,7 @@ def test_watching_changes_no_output(space):
     for architecture in space.sample(3, np.random.default_rng(2)):
         before = one.outputs(architecture, 0.5).copy()
         one.observe(architecture, 0.5)
+        one.observe(architecture, 0.5, "layers")
         np.testing.assert_array_equal(one.outputs(architecture, 0.5), before)
 
 
@@ -43,7 +49,7 @@ def test_rectifiers_of_a_cell_of_skips_by_hand():
     skips = "|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"
     space = NasBench201(channels=4, cells=1)
     found = engine("lumped", space, IMAGES, "double").observe(skips, 1.0)
-    assert [(one.inputs.shape, one.copies) for one in found] == [
+    assert [(one.inputs.shape, copies(one)) for one in found] == [
         ((6, 64), 4),
         ((6, 16), 8),
         ((6, 16), 8),
@@ -55,6 +61,24 @@ def test_rectifiers_of_a_cell_of_skips_by_hand():
     conv = sum(total[:, i : i + 8, j : j + 8] for i in range(3) for j in range(3))
     normal = (conv - conv.mean()) / np.sqrt(conv.var() + 1e-5)
     np.testing.assert_allclose(found[0].inputs, normal.reshape(6, -1), rtol=1e-10, atol=1e-12)
+
+
+def test_convolutions_of_a_cell_of_skips_by_hand():
+    """The stem reads three different channels; the reduction blocks' convolutions and shortcuts read one map each."""
+    skips = "|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"
+    found = engine("lumped", NasBench201(channels=4, cells=1), IMAGES, "double").observe(skips, 1.0, "layers")
+    assert [one.layers for one in found[:3]] == [(Layer(1, 3, 4, 3),)] * 3
+    np.testing.assert_array_equal(found[1].inputs, IMAGES[:, 1].reshape(6, -1))
+    assert sorted(layer for one in found[3:] for layer in one.layers) == sorted(
+        [
+            Layer(4, 4, 8, 3),
+            Layer(8, 8, 8, 3),
+            Layer(4, 4, 8, 1),
+            Layer(8, 8, 16, 3),
+            Layer(16, 16, 16, 3),
+            Layer(8, 8, 16, 1),
+        ]
+    )
 
 
 def test_what_does_not_reach_the_output_is_not_told():
@@ -77,7 +101,7 @@ def test_functions_with_equal_inputs_are_told_once():
     space = NasBenchNLP(hidden_size=6, layers=1, embedding=4)
     batch = tokens(5, 3, 4)
     (found,) = engine("lumped", space, batch, "double").observe(twice, 0.5)
-    assert (found.function, found.copies) == ("activation_tanh", 8)  # the last layer is as wide as the embedding
+    assert (found.function, copies(found)) == ("activation_tanh", 8)  # the last layer is as wide as the embedding
     x = batch.embedding[batch.tokens].astype(np.float64).sum(axis=2)
     first = 0.5 * (x[0] + 4 * 0.5) + 0.5
     np.testing.assert_allclose(found.inputs[:, 0], first, rtol=1e-12)
@@ -90,4 +114,4 @@ def test_gates_are_equal_under_constant_weights(architecture, distinct):
     space = NasBenchNLP(hidden_size=6, layers=2, embedding=4)
     found = engine("lumped", space, tokens(5, 3, 4), "extended").observe(architecture, 0.1)
     assert len(found) == 2 * distinct
-    assert sum(one.copies for one in found) == (6 + 4) * architecture.count('"activation_')
+    assert sum(map(copies, found)) == (6 + 4) * architecture.count('"activation_')

@@ -39,18 +39,34 @@ class Deviations(NamedTuple):
         return self.steps, self.sequences
 
 
-class Observed(NamedTuple):
-    """What an activation function is given under a constant weight, of all equal channels or units that of one.
+class Layer(NamedTuple):
+    """Where a map is given to an activation function or to a layer with weights.
 
     Attributes:
-        function: its name, as the spaces call it: `relu`, `activation_tanh` ...
-        inputs: (N, places), up to a power of two where it is `relu`: a channel's pixels, or a unit's time steps.
-        copies: how many channels or units have these inputs, over all places where the network applies the function.
+        copies: how many of the channels or units that are given there are equal to the map.
+        inputs: how many are given there in all.
+        outputs: how many come out.
+        kernel: side of a convolution's windows, otherwise 1.
+    """
+
+    copies: int
+    inputs: int
+    outputs: int
+    kernel: int
+
+
+class Observed(NamedTuple):
+    """What activation functions, or layers with weights, are given under a constant weight: of equal inputs, one.
+
+    Attributes:
+        function: its name, as the spaces call it: `relu`, `conv`, `linear`, `activation_tanh` ...
+        inputs: (N, places), of images up to a power of two: a channel's pixels, or a unit's time steps.
+        layers: where the network does so, in the order of the description.
     """
 
     function: str
     inputs: np.ndarray
-    copies: int
+    layers: tuple[Layer, ...]
 
 
 class Engine(Protocol):
@@ -59,8 +75,8 @@ class Engine(Protocol):
     def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
         """Return the outputs, up to a power of two."""
 
-    def observe(self, architecture: str, weight: float) -> list[Observed]:
-        """Return what the activation functions are given on which the output depends, in the order of evaluation."""
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return what `activations` or `layers` are given, those on which the output depends."""
 
 
 Fill = Callable[[str, "torch.Tensor", "torch.Tensor | None"], None]

@@ -57,11 +57,11 @@ class LumpedEngine:
         """Return one output for each image; all logits are equal."""
         return self._lumped.outputs(_graph(self._space, architecture, self._image), weight).values
 
-    def observe(self, architecture: str, weight: float) -> list[Observed]:
-        """Return the pixels of every rectified map."""
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return the pixels of every map that is rectified or convolved."""
         from epsinas.engines.images.observing import observe_lumped
 
-        return observe_lumped(self._lumped, self._space, architecture, weight)
+        return observe_lumped(self._lumped, self._space, architecture, weight, what)
 
 
 @functools.lru_cache(maxsize=1)
@@ -95,14 +95,14 @@ class FullWidthEngine:
         with torch.no_grad():
             return self._network(architecture, weight)(self._batch).numpy().ravel()
 
-    def observe(self, architecture: str, weight: float) -> list[Observed]:
-        """Return the pixels of every rectified map."""
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return the pixels of every map that is rectified or convolved."""
         import torch
 
         from epsinas.engines.images.observing import observe_full_width
 
         with torch.no_grad():
-            return observe_full_width(self._network(architecture, weight), self._batch)
+            return observe_full_width(self._network(architecture, weight), self._batch, what)
 
     def _network(self, architecture: str, weight: float) -> FullWidthNetwork:
         from epsinas.engines.images.full_width import FullWidthNetwork

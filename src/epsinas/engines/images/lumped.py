@@ -8,7 +8,7 @@ one map. This is exact: only the order of floating-point additions differs from 
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -335,24 +335,27 @@ class Lumped:
         ]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def outputs(self, output: Node, weight: float, watch: Callable[[Node, np.ndarray], None] | None = None) -> Outputs:
-        """Return a network's outputs when every weight is `weight` and every bias 0.
-
-        Args:
-            output: its node.
-            weight: any number.
-            watch: is told every rectifier and what it is given, (N, H * W), up to a power of two.
-        """
-        values: dict[Node, Any] = {}
-        for node, done in schedule(output):
-            inputs = [values[inner] for inner in node.inputs]
-            if watch is not None and node.operation == "relu":
-                watch(node, self._pixels(inputs[0], node.size))
-            values[node] = _METHODS[node.operation](self, node, inputs, weight)
-            for inner in done:
-                del values[inner]
-        result: Form | Outputs = values[output]
+    def outputs(self, output: Node, weight: float) -> Outputs:
+        """Return a network's outputs when every weight is `weight` and every bias 0."""
+        ((_, result),) = self._values([output], weight)
         return result if isinstance(result, Outputs) else self._constant_outputs()
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def maps(self, nodes: Sequence[Node], weight: float) -> list[np.ndarray]:
+        """Return the pixels of some nodes' maps, (N, H * W), up to a power of two."""
+        found = {node: self._pixels(form, node.size) for node, form in self._values(nodes, weight)}
+        return [found[node] for node in nodes]
+
+    def _values(self, wanted: Sequence[Node], weight: float) -> Iterator[tuple[Node, Any]]:
+        """Yield some nodes with their values, as they are computed; a value is forgotten when it is no longer used."""
+        values: dict[Node, Any] = {}
+        asked = set(wanted)
+        for node, done in schedule(*wanted):
+            values[node] = _METHODS[node.operation](self, node, [values[inner] for inner in node.inputs], weight)
+            if node in asked:
+                yield node, values[node]
+            for one in done:
+                del values[one]
 
     # One method for each operation of the graph: the node, its inputs' values, the weight.
 
@@ -575,28 +578,31 @@ def lanes(images: int) -> int:
     return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
 
 
-@lru_cache(maxsize=2)
-def schedule(output: Node) -> list[tuple[Node, list[Node]]]:
-    """Order the nodes that `output` needs, inputs first, each with the nodes that nothing after it needs.
+def schedule(*outputs: Node) -> list[tuple[Node, list[Node]]]:
+    """Order the nodes that `outputs` need, inputs first, each with the nodes that nothing after it needs.
 
     It is kept for the other weights of a network.
     """
     order: list[Node] = []
-    seen = {output}
-    stack = [(output, iter(output.inputs))]
-    while stack:
-        node, inputs = stack[-1]
-        inner = next(inputs, None)
-        if inner is None:
-            order.append(node)
-            stack.pop()
-        elif inner not in seen:
-            seen.add(inner)
-            stack.append((inner, iter(inner.inputs)))
+    seen: set[Node] = set()
+    for output in outputs:
+        if output in seen:
+            continue
+        seen.add(output)
+        stack = [(output, iter(output.inputs))]
+        while stack:
+            node, inputs = stack[-1]
+            inner = next(inputs, None)
+            if inner is None:
+                order.append(node)
+                stack.pop()
+            elif inner not in seen:
+                seen.add(inner)
+                stack.append((inner, iter(inner.inputs)))
     steps: list[tuple[Node, list[Node]]] = []
-    needed = {output}
+    needed: set[Node] = set()
     for node in reversed(order):
-        done = [inner for inner in node.inputs if inner not in needed]
+        done = [one for one in dict.fromkeys((node, *node.inputs)) if one not in needed]
         needed.update(done)
         steps.append((node, done))
     return steps[::-1]

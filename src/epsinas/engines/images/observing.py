@@ -1,61 +1,75 @@
-"""What the rectifiers of a network are given, by both interpreters.
+"""What the rectifiers and the convolutions of a network are given, by both interpreters.
 
-Of maps that are equal under constant weights one is told, and of how many channels it is, over all places where the
-network rectifies it. Maps on which the output does not depend are left out.
+Of maps that are equal under constant weights one is told. What the output does not depend on is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from epsinas.engines.base import Observed
+from epsinas.engines.base import Layer, Observed
 from epsinas.engines.images import lumped
 from epsinas.engines.images.full_width import FullWidth, FullWidthNetwork
 from epsinas.spaces import ImageSpace
 
+_FUNCTIONS = {"activations": "relu", "layers": "conv"}
 
-class _Counting(lumped.Graph):
-    """A graph that counts the channels for which each rectified map stands."""
+
+class _Recording(lumped.Graph):
+    """A graph that records what each rectifier and each convolution is given, and gives."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.channels: dict[lumped.Node, int] = {}
+        self.calls: dict[str, list[tuple[lumped.Runs, lumped.Runs, int]]] = {"relu": [], "conv": []}
 
     def relu(self, x: lumped.Runs) -> lumped.Runs:
-        """Rectify each map."""
         result = super().relu(x)
-        for node, count in result:
-            self.channels[node] = self.channels.get(node, 0) + count
+        self.calls["relu"].append((x, result, 1))
         return result
 
+    def conv(self, x: lumped.Runs, channels: int, kernel: int, stride: int = 1) -> lumped.Runs:
+        result = super().conv(x, channels, kernel, stride)
+        self.calls["conv"].append((x, result, kernel))
+        return result
 
-def observe_lumped(engine: lumped.Lumped, space: ImageSpace, architecture: str, weight: float) -> list[Observed]:
-    """Return what is rectified, a map for each class of equal channels, in the order of evaluation."""
-    graph = _Counting()
-    seen = []
+    def inputs(self, what: str, output: lumped.Node) -> dict[lumped.Node, list[Layer]]:
+        """Return the maps that are given to what `output` depends on, and for each where: a layer for each call."""
+        live = {node for node, _ in lumped.schedule(output)}
+        found: dict[lumped.Node, list[Layer]] = {}
+        for x, result, kernel in self.calls[_FUNCTIONS[what]]:
+            inputs, outputs = (sum(count for _, count in runs) for runs in (x, result))
+            for node, count in x:
+                if not node.is_zero and any(made in live for made, _ in result):
+                    found.setdefault(node, []).append(Layer(count, inputs, outputs, kernel))
+        return found
 
-    def watch(node: lumped.Node, inputs: np.ndarray) -> None:
-        seen.append(Observed("relu", inputs, graph.channels[node]))
 
-    engine.outputs(lumped.build(space, architecture, engine.image, graph), weight, watch)
-    return seen
+def observe_lumped(
+    engine: lumped.Lumped, space: ImageSpace, architecture: str, weight: float, what: str
+) -> list[Observed]:
+    """Return what is given, a map for each class of equal channels, in the order of the description."""
+    graph = _Recording()
+    inputs = graph.inputs(what, lumped.build(space, architecture, engine.image, graph))
+    return _observed(what, inputs, engine.maps(list(inputs), weight))
 
 
-def observe_full_width(network: FullWidthNetwork, images: torch.Tensor) -> list[Observed]:
+def observe_full_width(network: FullWidthNetwork, images: torch.Tensor, what: str) -> list[Observed]:
     """Return the same of tensors (N, C, H, W) of a network with constant weights.
 
     The description is run on lumped tensors at the same time, which say which channels are equal.
     """
-    both = _Both(_Counting(), network.operations())
+    both = _Both(_Recording(), network.operations())
     logits = network.space.network(both, network.architecture, _Pair(both.graph.input(*images.shape[1:]), images))
-    return [
-        Observed("relu", both.rectified[node].flatten(1).numpy(), both.graph.channels[node])
-        for node, _ in lumped.schedule(logits.runs[0][0])
-        if node in both.rectified
-    ]
+    inputs = both.graph.inputs(what, logits.runs[0][0])
+    return _observed(what, inputs, (both.maps[node].flatten(1).numpy() for node in inputs))
+
+
+def _observed(what: str, inputs: dict[lumped.Node, list[Layer]], maps: Iterable[np.ndarray]) -> list[Observed]:
+    found = zip(inputs.values(), maps, strict=True)
+    return [Observed(_FUNCTIONS[what], pixels, tuple(layers)) for layers, pixels in found]
 
 
 class _Pair(NamedTuple):
@@ -64,24 +78,21 @@ class _Pair(NamedTuple):
 
 
 class _Both:
-    """Operations on pairs of a lumped and a full-width tensor; keeps what is rectified, a channel for each map."""
+    """Operations on pairs of a lumped and a full-width tensor; keeps a channel of what is rectified or convolved."""
 
-    def __init__(self, graph: _Counting, full_width: FullWidth):
+    def __init__(self, graph: _Recording, full_width: FullWidth):
         self.graph, self.full_width = graph, full_width
-        self.rectified: dict[lumped.Node, torch.Tensor] = {}
-
-    def relu(self, x: _Pair) -> _Pair:
-        result = self._both("relu", x)
-        channel = 0
-        for node, count in result.runs:
-            self.rectified[node] = x.tensor[:, channel]
-            channel += count
-        return result
+        self.maps: dict[lumped.Node, torch.Tensor] = {}
 
     def __getattr__(self, operation: str) -> Callable[..., _Pair]:
         return partial(self._both, operation)
 
     def _both(self, operation: str, x: Any, *attributes: int, **named: int) -> _Pair:
+        if operation in _FUNCTIONS.values():
+            channel = 0
+            for node, count in x.runs:
+                self.maps[node] = x.tensor[:, channel]
+                channel += count
         runs, tensors = x if isinstance(x, _Pair) else map(list, zip(*x, strict=True))
         one, other = getattr(self.graph, operation), getattr(self.full_width, operation)
         return _Pair(one(runs, *attributes, **named), other(tensors, *attributes, **named))

@@ -60,11 +60,11 @@ class LumpedEngine:
         """Return one unit of the last layer, (time, batch); all are equal. Biases and first states are `weight` too."""
         return self._lumped.outputs(_layers(self._space, architecture), weight)
 
-    def observe(self, architecture: str, weight: float) -> list[Observed]:
-        """Return one unit's way through time for every activation function."""
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return one unit's way through time, for what activation functions or linear layers are given."""
         from epsinas.engines.sequences.observing import observe_lumped
 
-        return observe_lumped(self._lumped, self._space, architecture, weight)
+        return observe_lumped(self._lumped, self._space, architecture, weight, what)
 
 
 @functools.lru_cache(maxsize=1)
@@ -92,14 +92,14 @@ class FullWidthEngine:
         with torch.no_grad():
             return np.ascontiguousarray(self._network(architecture, weight)(self._embedded)[:, :, 0].numpy())
 
-    def observe(self, architecture: str, weight: float) -> list[Observed]:
-        """Return one unit's way through time for every activation function."""
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return one unit's way through time, for what activation functions or linear layers are given."""
         import torch
 
         from epsinas.engines.sequences.observing import observe_full_width
 
         with torch.no_grad():
-            return observe_full_width(self._network(architecture, weight), self._embedded)
+            return observe_full_width(self._network(architecture, weight), self._embedded, what)
 
     def _network(self, architecture: str, weight: float) -> FullWidthRecurrentNetwork:
         from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork

@@ -71,7 +71,7 @@ class Program:
         code: see `kernels.run_values`, as `factors` and `outputs`.
         factors: the units that an operation's inputs stand for.
         outputs: registers of the new hidden states.
-        expressions: what each operation computes.
+        registers: which holds each expression that is needed.
         digest: of what the layer computes.
         reads_input: whether it does.
     """
@@ -79,7 +79,7 @@ class Program:
     code: np.ndarray
     factors: np.ndarray
     outputs: np.ndarray
-    expressions: tuple[Expression, ...]
+    registers: dict[Expression, int]
     digest: bytes
     reads_input: bool
 
@@ -173,7 +173,7 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
     digest = b"".join(new[state].digest for state in needed)
-    return Program(code, factors, outputs, tuple(operations), digest, x in order)
+    return Program(code, factors, outputs, registers, digest, x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
