@@ -589,20 +589,22 @@ def schedule(*outputs: Node) -> list[tuple[Node, list[Node]]]:
         if output in seen:
             continue
         seen.add(output)
-        stack = [(output, iter(output.inputs))]
+        stack = [output]
         while stack:
-            node, inputs = stack[-1]
-            inner = next(inputs, None)
-            if inner is None:
-                order.append(node)
-                stack.pop()
-            elif inner not in seen:
-                seen.add(inner)
-                stack.append((inner, iter(inner.inputs)))
+            for inner in stack[-1].inputs:
+                if inner not in seen:
+                    seen.add(inner)
+                    stack.append(inner)
+                    break
+            else:
+                order.append(stack.pop())
     steps: list[tuple[Node, list[Node]]] = []
     needed: set[Node] = set()
     for node in reversed(order):
-        done = [one for one in dict.fromkeys((node, *node.inputs)) if one not in needed]
-        needed.update(done)
+        done = []
+        for one in (node, *node.inputs):
+            if one not in needed:
+                needed.add(one)
+                done.append(one)
         steps.append((node, done))
     return steps[::-1]
