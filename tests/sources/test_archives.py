@@ -47,7 +47,7 @@ def test_files_that_are_wanted_come_in_order(tmp_path):
     }
 
 
-@pytest.mark.parametrize("length", [0, 200, 550, 1100, 1550])  # within and after headers and contents
+@pytest.mark.parametrize("length", [0, 200, 550, 1550])  # within a header and contents
 def test_an_archive_that_is_cut_off_is_one_line(tmp_path, length):
     path = write(tmp_path / "a.tar", (entry("a", 100), 100 * b"x"), (entry("b", 100), 100 * b"x"))
     path.write_bytes(path.read_bytes()[:length])
