@@ -165,7 +165,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
 
 def test_a_date_that_there_is_not_is_refused(tmp_path):
     path = table(tmp_path / "file.parquet", 1, day=pa.array([1 << 30], pa.date32()))
-    with pytest.raises(InputError, match="file.parquet: not a table of plain columns: year 2941775 is out of range"):
+    with pytest.raises(InputError, match=r"file\.parquet: not a table of plain columns: year 2941775 is out of range"):
         read_architectures(path)
 
 
