@@ -48,7 +48,7 @@ def shown(value: object, limit: int = 60) -> str:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, (str, bytes)):
         return _printable(repr(value[:limit]), limit + 10) + ("..." if len(value) > limit else "")
-    return repr(value) if value is None or isinstance(value, (int, float)) else type(value).__name__
+    return str(value) if value is None or isinstance(value, (int, float)) else type(value).__name__
 
 
 def _printable(text: str, limit: int) -> str:

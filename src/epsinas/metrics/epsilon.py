@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, one_line, shown
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import Normalised, normalised, score_normalised
@@ -73,8 +75,8 @@ def check_weights(weights: Sequence[float]) -> None:
     Raises:
         InputError: they are not two finite positive numbers, the first below the second.
     """
-    if len(weights) != 2 or not all(np.isfinite(weight) and weight > 0 for weight in weights):
-        raise InputError(f"weights: found {' '.join(map(str, weights))}, expected two positive numbers")
+    if len(weights) != 2 or not all(isinstance(one, Real) and 0 < one <= sys.float_info.max for one in weights):
+        raise InputError(f"weights: found {' '.join(map(shown, weights))}, expected two positive numbers")
     if weights[0] >= weights[1]:
         relation = "equal weights" if weights[0] == weights[1] else "the larger one first"
         raise InputError(f"weights: found {weights[0]} {weights[1]}, {relation}; expected LOW < HIGH")

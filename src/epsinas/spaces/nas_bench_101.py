@@ -164,8 +164,8 @@ class NasBench101:
         vertices = math.isqrt(len(bits))
         if not colon or set(bits) - {"0", "1"} or vertices**2 != len(bits) or vertices < 2:
             raise InputError(
-                f"malformed architecture {shown(architecture.strip(), 200)}: expected the 0s and 1s of a square matrix, "
-                "a colon and the operations, such as '010001000:input,conv3x3-bn-relu,output'"
+                f"malformed architecture {shown(architecture.strip(), 200)}: expected the 0s and 1s of a square "
+                "matrix, a colon and the operations, such as '010001000:input,conv3x3-bn-relu,output'"
             )
         matrix = tuple(tuple(map(int, bits[start : start + vertices])) for start in range(0, len(bits), vertices))
         cell = Cell(matrix, tuple(names.split(",")))
