@@ -59,14 +59,15 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
 def _real(outputs: ArrayLike) -> np.ndarray:
     """Return outputs as float64; raise `InputError` where they are not real numbers."""
     try:
-        # A conversion would drop the imaginary parts.
-        if np.iscomplexobj(outputs):
-            raise InputError("outputs: found complex numbers, expected real ones")
-        return np.asarray(outputs, np.float64)
-    except InputError:
-        raise
+        values = np.asarray(outputs)
     except (RuntimeError, TypeError, ValueError) as error:  # torch's, of a tensor with a gradient, is a RuntimeError
         raise InputError(f"outputs: expected real numbers, but {one_line(error)}") from None
+    # A conversion would drop imaginary parts, and read texts.
+    if values.dtype.kind == "c":
+        raise InputError("outputs: found complex numbers, expected real ones")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"outputs: found {values.dtype.name}, expected real numbers")
+    return values.astype(np.float64)
 
 
 def check_weights(weights: Sequence[float]) -> None:
