@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _said(message: str, code: int = 2) -> int:
     """Print a line on standard error, which may be full, and return an exit code."""
     with suppress(OSError):
-        print(f"epsinas: {message}", file=sys.stderr, flush=True)
+        print(f"epsinas: {InputError(message)}", file=sys.stderr, flush=True)
     return code
 
 
