@@ -245,11 +245,15 @@ def read_own_scores(path: str | Path, networks: pd.DataFrame, datasets: Sequence
     path = existing(path)
     try:
         table = pd.read_csv(path, dtype={"architecture": str, "dataset": str})
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()  # pandas renames what comes twice
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV file: {one_line(error)}") from error
     for name in ("architecture", "score"):
         if name not in table:
             raise InputError(f"{path}: column {name} is missing; found {_listed([str(column) for column in table])}")
+    for name in ("architecture", "dataset", "score"):
+        if header.count(name) > 1:
+            raise InputError(f"{path}: column {name} appears twice; found {_listed(header)}")
     score = pd.to_numeric(table["score"], errors="coerce")
     known = networks.set_index("architecture")["index"]
     dataset = table["dataset"].fillna("") if "dataset" in table else pd.Series("", index=table.index)
