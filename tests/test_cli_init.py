@@ -1,9 +1,5 @@
-import os
 import shlex
-import subprocess
 from pathlib import Path
-
-import pytest
 
 import epsinas
 from epsinas.cli import init, main
@@ -72,28 +68,3 @@ def test_what_python_leaves_is_not_laid_out(tmp_path, monkeypatch):
     monkeypatch.setattr(init, "_source", lambda: source)
     lay_out(tmp_path / "study")
     assert not list((tmp_path / "study").rglob("__pycache__"))
-
-
-@pytest.fixture
-def pip(tmp_path):
-    """A program of pip's name that writes down what it is asked for, and a way to run the script with it."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "pip").write_text('#!/bin/sh\necho "$@"\n')
-    (tmp_path / "bin" / "pip").chmod(0o755)
-
-    def asked(folder) -> list[str]:
-        path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        script = PROJECT / "envs" / "epsinas.post-deploy.sh"
-        environment = os.environ | {"PATH": path, "EPSINAS_VERSION": "1.2.3"}
-        done = subprocess.run(
-            ["bash", str(script)], cwd=folder, env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout.splitlines()
-
-    return asked
-
-
-def test_the_conda_environment_gets_the_checkout_or_else_the_release(pip, tmp_path):
-    lay_out(tmp_path / "study")
-    assert pip(tmp_path / "study") == ["install epsinas[workflow]==1.2.3"]
-    assert pip(PROJECT) == ["install --requirement requirements.lock", "install --no-deps ."]

@@ -334,4 +334,11 @@ STAGES: dict[str, Callable[[Any], str | None]] = {
     )
 }
 """By the name of the rule."""
-STAGES["make_table_of_draws"] = make_table
+STAGES |= {
+    "score_comparison_chunk": score_chunk,
+    "gather_scores_of_large_space": gather_scores,
+    "make_table_of_draws": make_table,
+    "make_large_table": make_table,
+    "make_large_table_of_draws": make_table,
+    "make_large_figure": make_figure,
+}

@@ -7,7 +7,7 @@ from epsinas.metrics.base import METRICS, RANDOM_WEIGHTS
 from epsinas.metrics.subject import Conditions, Subject
 from tests.metrics.toys import MIXED, TINY
 
-SETTINGS = {"random_pair": "normal"}
+SETTINGS = {"random_pair": "normal", "layerwise": "snip,0"}
 NAMES = [metric.name for metric in METRICS if RANDOM_WEIGHTS in metric.needs and metric.suits("images")]
 
 

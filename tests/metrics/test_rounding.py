@@ -101,6 +101,29 @@ def test_scores_that_are_tiny_because_both_vectors_are_near_one_keep_their_digit
     assert not found.limited
 
 
+def test_entries_that_agree_to_all_digits_count_where_the_other_weight_tells_them_apart():
+    """One of four entries of each of both vectors may be masked or not, if the other weight has the digits."""
+    low = np.array([[-0.5, 0.5], [0.0, -0.5]])
+    steps = np.array([1e-30, 0.0])
+    apart = np.array([[-0.5, 0.5], [0.0, -0.25]])
+    assert score(Deviations(steps, low), deviations(apart)).error == pytest.approx(1 / 8)
+    assert not score(deviations(low), deviations(np.array([[-0.5, 0.5], [0.25, -0.5]]))).limited
+
+
+def test_time_steps_of_drifting_states_are_known_to_a_rounding_of_the_largest():
+    """One of six entries is 1e-20 of the spread above the smallest."""
+    steps = np.array([0.0, 1e-20, 1.0])
+    drifting, settled = (Deviations(steps, np.zeros((3, 1)), drifting) for drifting in (True, False))
+    other = deviations(np.array([[0.0], [0.5], [1.0]]))
+    assert score(drifting, other).error == pytest.approx(1 / 6)
+    assert not score(settled, other).limited
+
+
+def test_entries_that_are_equal_under_both_weights_are_no_ties_wherever_the_smallest_is():
+    low, high = np.array([[0.0, 0.0], [0.5, 1.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])
+    assert not score(deviations(low), deviations(high)).limited
+
+
 @pytest.mark.parametrize(
     ("low", "error"),
     [(np.ones(3), np.inf), (np.array([1.0, np.inf, 2.0]), 0.0), (np.array([1.0, np.nan, 2.0]), 0.0)],

@@ -33,6 +33,13 @@ def test_everything_is_computed_once_and_when_it_is_asked_for(batch):
     assert "engine" not in vars(Conditions(TINY, batch))
 
 
+def test_a_network_that_others_are_compared_with_is_one_for_all(batch):
+    conditions = Conditions(TINY, batch)
+    assert conditions.reference(DEEP) is conditions.reference(DEEP)
+    assert conditions.reference(SKIP).architecture == SKIP
+    assert "_references" not in pickle.loads(pickle.dumps(conditions)).__dict__
+
+
 def test_what_a_metric_asks_for(batch):
     labels = np.arange(8)
     subject = Subject(Conditions(TINY, batch, labels=labels), SKIP, 3)

@@ -1,3 +1,4 @@
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -401,3 +402,11 @@ def test_replicas_are_separate_networks():
 def test_populations_by_hand(edges, operations, reachable, parameter_free):
     expected = {"connected": True, "reachable": reachable, "parameter_free": parameter_free}
     assert SPACE.traits(architecture(edges, operations)) == expected
+
+
+def test_encoding_by_hand():
+    """Four vertices: the input feeds both, the first the second, the second the output, which stands last of seven."""
+    found = NasBench101().encoding("0110001000010000:input,conv1x1-bn-relu,maxpool3x3,output")
+    edges = list(itertools.combinations(range(7), 2))
+    assert [edges[place] for place, one in enumerate(found[:21]) if one] == [(0, 1), (0, 2), (1, 2), (2, 6)]
+    assert np.reshape(found[21:], (5, 3)).tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]]

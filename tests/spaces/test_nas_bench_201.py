@@ -226,3 +226,9 @@ def test_populations_of_the_space():
 def test_populations_by_hand(architecture, connected, reachable, parameter_free, skips):
     expected = {"connected": connected, "reachable": reachable, "parameter_free": parameter_free, "skips": skips}
     assert SPACE.traits(architecture) == expected
+
+
+def test_encodings_tell_all_networks_apart():
+    encoded = np.array([NasBench201().encoding(one) for one in NasBench201().sample(200, np.random.default_rng(0))])
+    assert (encoded.reshape(200, 6, 5).sum(axis=2) == 1).all()
+    assert len({tuple(row) for row in encoded}) == 200

@@ -279,3 +279,13 @@ def test_populations_by_hand():
     assert traits(h_new_0=("linear", "h_prev_0"), h_new_1=("linear", "x", "h_prev_1")) == (False, False)
     # The second hidden state reads the input, and the first one reads it a step later.
     assert traits(h_new_0=("linear", "h_prev_1"), h_new_1=("linear", "x")) == (True, True)
+
+
+def test_encoding_by_hand():
+    text = (
+        '{"total": {"op": "linear", "input": ["x", "h_prev_0", "h_prev_1"]},'
+        ' "h_new_0": {"op": "activation_tanh", "input": ["total"]},'
+        ' "h_new_1": {"op": "elementwise_sum", "input": ["h_new_0", "total"]}}'
+    )
+    # linear, blend, product, sum, tanh, sigmoid, leaky ReLU; their inputs; uses of x and of states; states.
+    assert NasBenchNLP().encoding(text) == (1, 0, 0, 1, 1, 0, 0, 3, 0, 0, 2, 1, 0, 0, 1, 2, 2)

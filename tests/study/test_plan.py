@@ -94,6 +94,14 @@ def test_a_grid_costs_as_much_as_its_weights():
     assert len(planned.parts(run)) == 4  # 15,625 networks under four weights, two of which are a pair
 
 
+def test_what_is_made_of_100000_scores_or_fewer_is_small():
+    (run,) = plan().runs("nas-bench-201", dataset="cifar10")
+    assert plan().is_small([])
+    assert plan().is_small([run] * 6)  # 93,750
+    assert not plan().is_small([run] * 7)  # 109,375
+    assert not plan().is_small([replace(run, draws=7)])
+
+
 def test_a_random_sample_may_grow_without_losing_jobs():
     section = {"ablations": {"initialisation": {"names": ["normal", "uniform"], "draws": 5}}}
     planned = plan(section=section)

@@ -69,6 +69,7 @@ def study(mirror):
             "precisions": ["single"],
             "draws": 2,
             "selection": {"runs": 10, "pool_sizes": [10]},
+            "few_labels": {"labels": [5, 10], "repeats": 2, "weights": [0.1, 1.0], "batch_size": 8},
             "comparison": {
                 "metrics": ["synflow", "grad_norm", "naswot", "parameters", "flops", "skips", "random"],
                 "batch_size": 8,
@@ -108,6 +109,7 @@ def other_spaces():
             "corpora": {"ptb": "train"},
             "steps": 5,
             "weights": [1e-5, 1e-3],
+            "few_labels": {"labels": [5], "repeats": 2, "weights": [0.1], "batch_size": 8},
             "ablations": {"weights": {"values": [1e-5, 1e-3, 0.1]}, "embeddings": {"kinds": ["random_1"]}},
             "comparison": {
                 "metrics": ["hidden_covariance", "parameters"],
@@ -192,6 +194,13 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
         "nas-bench-201": 1,
         "nas-bench-nlp": 3,
     }
+    few = tables["few_labels"].groupby("space", sort=False)["features"].unique().map(list).to_dict()
+    learned = ["layers", "outputs", "architecture", "outputs and architecture"]
+    assert few == {
+        "nas-bench-201": ["parameters", "expected_synflow", *learned],
+        "nas-bench-nlp": ["parameters", "hidden_covariance", *learned],
+    }
+    assert tables["few_labels"]["spearman"].between(-1, 1).all()
     assert tables["rounding"]["precision"].tolist() == ["single", "double", "extended"]
     # A row of Table 4, computed directly.
     (batch,) = read_draws(mirror / "ptb" / "train.txt", "uniform_positive_1", 8, 5, [0], 0)
@@ -202,7 +211,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     expected = evaluate(scores, loss, higher_is_better=False)
     assert tables["table4"]["kendall_global"].iloc[2] == pytest.approx(expected.kendall_global)
 
-    for figure in ("figure1", "figure2", "figure4", "weights", "distributions"):
+    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels"):
         assert (checkout / "figures" / "toy" / f"{figure}.pdf").stat().st_size > 1000
     ledger = pd.read_csv(results / "ledger.csv")
     assert len(ledger) == 860

@@ -15,7 +15,7 @@ from epsinas.spaces import SPACES
 from epsinas.study.config import check_keys, read_study
 from epsinas.study.data import describe_files, settle
 from epsinas.study.page import PAGES
-from epsinas.study.plan import WILDCARDS, Plan, Run
+from epsinas.study.plan import TOGETHER, WILDCARDS, Plan, Run
 
 try:
     if workflow.is_main_process:
@@ -42,14 +42,29 @@ STAGE = "../scripts/stage.py"
 sys.executable = shlex.quote(sys.executable)
 # Which command made the results, for the provenance; jobs in processes of their own find it here.
 os.environ.setdefault("EPSINAS_COMMAND", " ".join(["snakemake", *sys.argv[1:]]))
-# For envs/epsinas.post-deploy.sh.
-os.environ.update(EPSINAS_VERSION=epsinas.__version__)
+# For envs/epsinas.post-deploy.sh: the folder of the clone that this workflow is in, if it is in one, and the release.
+CLONE = os.path.abspath(os.path.join(str(workflow.current_basedir), "../.."))
+os.environ.update(
+    EPSINAS_CHECKOUT=CLONE if os.path.isdir(f"{CLONE}/src/epsinas") else "",
+    EPSINAS_VERSION=epsinas.__version__,
+)
 
 # The pages that this study has, by what they consist of.
 REQUESTS = {page.name: page.request(PLAN) for page in PAGES}
 MADE = [page for page in PAGES if REQUESTS[page.name] is not None]
 TABLES = [page for page in MADE if page.table]
 FIGURES = [page for page in MADE if page.figure]
+SMALL_TABLES = [page for page in TABLES if PLAN.is_small(REQUESTS[page.name].runs)]
+LARGE_TABLES = [page for page in TABLES if page not in SMALL_TABLES]
+# A figure of a table does not read scores.
+SMALL_FIGURES = [
+    page for page in FIGURES if page.table or PLAN.is_small(REQUESTS[page.name].runs)
+]
+LARGE_FIGURES = [page for page in FIGURES if page not in SMALL_FIGURES]
+SMALL_SPACES = [
+    space for space in STUDY.sections if PLAN.is_small(PLAN.runs(space)[:1])
+]
+LARGE_SPACES = [space for space in STUDY.sections if space not in SMALL_SPACES]
 
 
 def reported(path, category):

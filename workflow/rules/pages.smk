@@ -1,4 +1,11 @@
-# Scores and performances to pages: one rule makes all tables, one all figures.
+# Scores and performances to pages: one rule makes all tables, one all figures. On a cluster those of many scores are jobs,
+# and the others are made where Snakemake runs: they take seconds, of which a job would spend most in a queue.
+
+
+localrules:
+    make_table,
+    make_table_of_draws,
+    make_figure,
 
 
 rule make_table:
@@ -13,12 +20,11 @@ rule make_table:
     benchmark:
         f"{TIMES}/make_table/{{page}}.tsv"
     wildcard_constraints:
-        page=either(page.name for page in TABLES if not page.with_draws),
+        page=either(page.name for page in SMALL_TABLES if not page.with_draws),
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt * PAGES[wildcards.page].memory,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
         caption=lambda wildcards: PAGES[wildcards.page].caption,
@@ -37,7 +43,17 @@ use rule make_table as make_table_of_draws with:
     benchmark:
         f"{TIMES}/make_table/{{page}}.tsv"
     wildcard_constraints:
-        page=either(page.name for page in TABLES if page.with_draws),
+        page=either(page.name for page in SMALL_TABLES if page.with_draws),
+
+
+use rule make_table as make_large_table with:
+    wildcard_constraints:
+        page=either(page.name for page in LARGE_TABLES if not page.with_draws),
+
+
+use rule make_table_of_draws as make_large_table_of_draws with:
+    wildcard_constraints:
+        page=either(page.name for page in LARGE_TABLES if page.with_draws),
 
 
 rule make_figure:
@@ -51,14 +67,18 @@ rule make_figure:
     benchmark:
         f"{TIMES}/make_figure/{{page}}.tsv"
     wildcard_constraints:
-        page=either(page.name for page in FIGURES),
+        page=either(page.name for page in SMALL_FIGURES),
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=lambda wildcards: PAGES[wildcards.page].memory,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt * PAGES[wildcards.page].memory,
     params:
         study=lambda wildcards: STUDY.extract(REQUESTS[wildcards.page].spaces),
         caption=lambda wildcards: PAGES[wildcards.page].caption,
     script:
         STAGE
+
+
+use rule make_figure as make_large_figure with:
+    wildcard_constraints:
+        page=either(page.name for page in LARGE_FIGURES),

@@ -23,7 +23,6 @@ rule retrieve:
     resources:
         # Of the largest official file, NAS-Bench-201's, 5 GB.
         mem_mb=2500,
-        runtime=240,
     params:
         mirror=config["mirror"],
         cache=config["cache"],

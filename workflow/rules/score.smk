@@ -1,6 +1,11 @@
 # Architectures and inputs to scores: one job for each share of the networks, which takes all batches of a run.
 
 
+# On a cluster networks are computed on its nodes; what only reads files is done where Snakemake runs if it takes seconds.
+localrules:
+    gather_scores,
+
+
 rule describe_networks:
     input:
         networks=f"{RESULTS}/data/{{space}}.architectures.parquet",
@@ -17,9 +22,6 @@ rule describe_networks:
         f"{TIMES}/describe_networks/{{space}}.tsv"
     conda:
         ENVIRONMENT
-    resources:
-        # Two milliseconds a network.
-        runtime=120,
     params:
         skeleton=lambda wildcards: STUDY.sections[wildcards.space]["skeleton"],
         sources=lambda wildcards: {
@@ -62,15 +64,23 @@ rule score_chunk:
         f"{LOGS}/score_chunk/{Run.PATTERN}/{{part}}.log",
     benchmark:
         f"{TIMES}/score_chunk/{Run.PATTERN}/{{part}}.tsv"
+    wildcard_constraints:
+        metric=f"(?!{TOGETHER}-){WILDCARDS['metric']}",
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=lambda wildcards: PLAN.memory(Run.of(wildcards)),
+        mem_mb=lambda wildcards, attempt: attempt * PLAN.memory(Run.of(wildcards)),
     params:
         job=lambda wildcards: PLAN.job(Run.of(wildcards)),
     script:
         STAGE
+
+
+# Apart since each takes the memory of its own space: all jobs of an array are given that of the first.
+use rule score_chunk as score_comparison_chunk with:
+    wildcard_constraints:
+        metric=TOGETHER,
 
 
 rule gather_scores:
@@ -83,11 +93,13 @@ rule gather_scores:
         f"{LOGS}/gather_scores/{Run.PATTERN}.log",
     benchmark:
         f"{TIMES}/gather_scores/{Run.PATTERN}.tsv"
+    wildcard_constraints:
+        space=either(SMALL_SPACES),
     conda:
         ENVIRONMENT
     resources:
         # Ten draws of 423,624 networks.
-        mem_mb=3000,
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
     params:
         metrics=lambda wildcards: [
             name for name, _ in PLAN.job(Run.of(wildcards))["metrics"]
@@ -96,3 +108,8 @@ rule gather_scores:
         seed=STUDY.seed,
     script:
         STAGE
+
+
+use rule gather_scores as gather_scores_of_large_space with:
+    wildcard_constraints:
+        space=either(LARGE_SPACES),

@@ -4,6 +4,7 @@ if STUDY.train:
     TRAIN = STUDY.train
     TRAINED = f"{RESULTS}/data/{TRAIN['space']}"
     IMAGES = f"{RESULTS}/data/{TRAIN['dataset']}.npz"
+    OUTCOMES = f"{RESULTS}/training/{{chunk}}-of-{{chunks}}.parquet"
 
     localrules:
         choose_networks,
@@ -54,7 +55,7 @@ if STUDY.train:
             networks=f"{TRAINED}.architectures.parquet",
             images=IMAGES,
         output:
-            f"{RESULTS}/training/{{chunk}}-of-{{chunks}}.parquet",
+            OUTCOMES,
         log:
             f"{LOGS}/train_chunk/{{chunk}}-of-{{chunks}}.log",
         benchmark:
@@ -63,7 +64,7 @@ if STUDY.train:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=1500,
+            mem_mb=lambda wildcards, attempt: attempt * 1500,
         params:
             train=TRAIN,
             seed=STUDY.seed,
@@ -74,7 +75,7 @@ if STUDY.train:
         input:
             networks=f"{TRAINED}.architectures.parquet",
             chunks=expand(
-                rules.train_chunk.output,
+                OUTCOMES,
                 chunk=range(1, TRAIN["jobs"] + 1),
                 chunks=TRAIN["jobs"],
             ),

@@ -23,17 +23,60 @@ PRECISIONS = ("single", "double", "extended")
 
 
 class Deviations(NamedTuple):
-    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch)."""
+    """Outputs up to a constant: what each time step adds, (time,), and each sequence to that, (time, batch).
+
+    Each entry has all of its digits, but where states are `drifting`: what a time step adds is then known to a rounding
+    of the largest of the time steps.
+    """
 
     steps: np.ndarray
     sequences: np.ndarray
+    drifting: bool = False
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is added up."""
+        return self.steps, self.sequences
+
+
+class Layer(NamedTuple):
+    """Where a map is given to an activation function or to a layer with weights.
+
+    Attributes:
+        copies: how many of the channels or units that are given there are equal to the map.
+        inputs: how many are given there in all.
+        outputs: how many come out.
+        kernel: side of a convolution's windows, otherwise 1.
+    """
+
+    copies: int
+    inputs: int
+    outputs: int
+    kernel: int
+
+
+class Observed(NamedTuple):
+    """What activation functions, or layers with weights, are given under a constant weight: of equal inputs, one.
+
+    Attributes:
+        function: its name, as the spaces call it: `relu`, `conv`, `linear`, `activation_tanh` ...
+        inputs: (N, places), of images up to a power of two: a channel's pixels, or a unit's time steps.
+        layers: where the network does so, in the order of the description.
+    """
+
+    function: str
+    inputs: np.ndarray
+    layers: tuple[Layer, ...]
 
 
 class Engine(Protocol):
-    """Something that gives a network's outputs on its batch under a constant weight."""
+    """Something that gives what a network does with its batch under a constant weight."""
 
     def outputs(self, architecture: str, weight: float) -> np.ndarray | Deviations:
         """Return the outputs, up to a power of two."""
+
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return what `activations` or `layers` are given, those on which the output depends."""
 
 
 Fill = Callable[[str, "torch.Tensor", "torch.Tensor | None"], None]

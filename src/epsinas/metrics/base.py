@@ -135,8 +135,8 @@ def list_metrics() -> list[str]:
     return list(METRICS.names)
 
 
-ALIASES = {"nwot": "naswot", "jacov": "jacob_cov", "params": "parameters"}
-"""How others call some metrics in the tables that they publish."""
+ALIASES = {"nwot": "naswot", "jacov": "jacob_cov", "params": "parameters", "every_network": "kernel_agreement"}
+"""How others call some metrics in the tables that they publish, and what the metric for every network is."""
 
 
 def metric_title(name: str) -> str:

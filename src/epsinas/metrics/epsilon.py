@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from epsinas.engines.base import Deviations
 from epsinas.errors import InputError, one_line, shown
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
@@ -118,7 +119,7 @@ def _normalised(subject: Subject, weight: float) -> Normalised | None:
 def _no_score(subject: Subject, weight: float) -> Scored:
     """Say why outputs under a weight give no score."""
     outputs = subject.outputs(weight)
-    parts = outputs if isinstance(outputs, tuple) else (outputs,)
+    parts = outputs.parts if isinstance(outputs, Deviations) else (outputs,)
     finite = all(np.isfinite(part).all() for part in parts)
     estimates = subject.conditions.family.estimates_rounding
     error = (math.inf if finite else 0.0) if estimates else math.nan

@@ -26,23 +26,24 @@ ROUNDINGS = 8.0
 class Normalised(NamedTuple):
     """Min-max normalised outputs and one minus these, flattened, and by how much rounding may change each.
 
-    `exact` says that no entry has become 0 by rounding. `doubtful` marks the entries of which it is not known whether
-    they equal the smallest: by rounding, or because their difference may be below the range of float64.
+    `doubtful` marks the entries of which it is not known whether they equal the smallest: by rounding, or because
+    their difference may be below the range of float64. `smallest` is its place where entries differ by no more
+    rounding than their own (`Deviations`), None where rounding may be that of a common offset.
     """
 
     values: np.ndarray
     complements: np.ndarray
     noise: np.ndarray | float
-    exact: bool
     doubtful: np.ndarray
+    smallest: int | None
 
 
 def normalised(outputs: np.ndarray | Deviations) -> Normalised | None:
     """Normalise outputs under one weight; None where they are constant or not all finite.
 
     With u the roundoff of the outputs' dtype, m their largest magnitude and s their spread (maximum less minimum),
-    normalised entries are off by 8 u m / s. For `Deviations` it is 8 u times the entry or its distance from 1,
-    whichever is smaller.
+    normalised entries are off by 8 u m / s. For `Deviations` it is 8 u times the sizes of what is added, for the
+    entry or for its distance from 1, whichever is smaller: a difference between time steps, and two of sequences.
     """
     return _normalised_deviations(outputs) if isinstance(outputs, Deviations) else _normalised_array(outputs)
 
@@ -63,8 +64,8 @@ def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked
         InputError: unknown `zeros`.
     """
     check_zeros(zeros)
-    exact = first.exact and second.exact
-    found = _compare(first, second, zeros) if exact else compare(first.values, second.values, zeros)
+    parts = first.smallest is not None and second.smallest is not None
+    found = _compare(first, second, zeros) if parts else compare(first.values, second.values, zeros)
     if np.isnan(found):
         return Scored(found, float("inf"), "constant")
     ties = _ties(first, second) / (2 * first.values.size) if zeros == "masked" else 0.0
@@ -76,13 +77,13 @@ def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked
 def _ties(first: Normalised, second: Normalised) -> int:
     """Count the entries that are masked, or not, by chance.
 
-    Differences below the range of float64 show where the other weight's outputs differ; what is equal under both
-    weights is taken to be equal.
+    Differences of `Deviations` that vanish show where the other weight tells the entries apart; what is equal under
+    both weights is taken to be equal.
     """
-    if first.exact and second.exact:
-        pairs = ((first, second), (second, first))
-        return sum(int(np.count_nonzero(one.doubtful & (other.values != 0))) for one, other in pairs)
-    return sum(int(np.count_nonzero(vector.doubtful)) - 1 for vector in (first, second))
+    if first.smallest is None or second.smallest is None:
+        return sum(int(np.count_nonzero(vector.doubtful)) - 1 for vector in (first, second))
+    pairs = ((first, second.values, first.smallest), (second, first.values, second.smallest))
+    return sum(int(np.count_nonzero(one.doubtful & (other != other[place]))) for one, other, place in pairs)
 
 
 def _normalised_array(outputs: np.ndarray) -> Normalised | None:
@@ -92,28 +93,36 @@ def _normalised_array(outputs: np.ndarray) -> Normalised | None:
     wide = outputs.astype(np.float64)
     # Scaled first, so that the widest outputs do not overflow in the difference.
     noise = ROUNDINGS * np.finfo(outputs.dtype).eps / np.ptp(wide / np.abs(wide).max())
-    return Normalised(values, 1 - values, float(noise), exact=False, doubtful=values <= noise)
+    return Normalised(values, 1 - values, float(noise), doubtful=values <= noise, smallest=None)
 
 
 def _normalised_deviations(outputs: Deviations) -> Normalised | None:
     """Normalise by differences from the smallest and the largest entry, part by part."""
-    if not all(np.isfinite(part).all() for part in outputs):
+    if not all(np.isfinite(part).all() for part in outputs.parts):
         return None
-    largest = max(np.abs(part).max() for part in outputs)
+    largest = max(np.abs(part).max() for part in outputs.parts)
     if largest == 0:
         return None
     shift = -int(np.frexp(largest)[1])
-    steps, sequences = (np.ldexp(part, shift) for part in outputs)
+    steps, sequences = (np.ldexp(part, shift) for part in outputs.parts)
     low, high = _extreme(steps, sequences, np.argmin), _extreme(steps, sequences, np.argmax)
     spread = (steps[high[0]] - steps[low[0]]) + (sequences[high] - sequences[low])
     if spread <= 0:
         return None
-    above = (steps - steps[low[0]])[:, None] + (sequences - sequences[low])
-    below = (steps[high[0]] - steps)[:, None] + (sequences[high] - sequences)
-    values, complements = (np.maximum(part, 0.0).ravel() / spread for part in (above, below))
-    noise = ROUNDINGS * np.finfo(np.float64).eps * np.minimum(values, complements)
+    above = (steps - steps[low[0]])[:, None], sequences - sequences[low]
+    below = (steps[high[0]] - steps)[:, None], sequences[high] - sequences
+    values, complements = (np.maximum(sum(parts), 0.0).ravel() / spread for parts in (above, below))
+    # The parts may cancel each other, or agree to all digits, at other time steps or behind other tokens.
+    roundoff = ROUNDINGS * np.finfo(np.float64).eps / spread
+    common = np.abs(steps).max() if outputs.drifting else 0.0
+    to_low, to_high = (
+        roundoff * (common + np.abs(between) + np.abs(sequences) + np.abs(sequences[end])).ravel()
+        for (between, _), end in ((above, low), (below, high))
+    )
     vanished = (values == 0) & (np.abs(outputs.sequences).ravel() < np.finfo(np.float64).tiny)
-    return Normalised(values, complements, noise, exact=True, doubtful=vanished)
+    doubtful = vanished | (values <= to_low)
+    place = int(np.ravel_multi_index(low, sequences.shape))
+    return Normalised(values, complements, np.minimum(to_low, to_high), doubtful, place)
 
 
 def _extreme(steps: np.ndarray, sequences: np.ndarray, choose: Callable[..., Any]) -> tuple[int, int]:

@@ -66,6 +66,14 @@ class Conditions:
         """The batch as the full-width networks take it, float32."""
         return self.family.tensor(self.batch).to(self.device)
 
+    @cached_property
+    def _references(self) -> dict[str, Subject]:
+        return {}
+
+    def reference(self, architecture: str) -> Subject:
+        """Return a network that others are compared with: one subject for all of them, whose passes are made once."""
+        return self._references.setdefault(architecture, Subject(self, architecture))
+
     def check(self) -> None:
         """Check batch, engine and precision; raises `InputError`."""
         _ = self.engine

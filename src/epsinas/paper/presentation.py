@@ -101,7 +101,7 @@ SHARES = ("coverage", "share", "largest_move")
 """Endings of columns that are shares, and are shown in percent."""
 
 _METRICS = ("metric", "other", "method", "metrics")
-_PLAIN = ("population", "inputs", "search", "initialisation", "embedding")
+_PLAIN = ("population", "inputs", "search", "initialisation", "embedding", "features")
 """Columns of names, and of names whose underscores are spaces."""
 
 _UNSAID = ("draw", "draws", "batches")

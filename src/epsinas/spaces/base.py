@@ -16,6 +16,9 @@ from epsinas.spaces.operations import Operations, RecurrentOperations, Tensor
 class Space(Protocol):
     """A frozen dataclass whose fields are the skeleton: architecture strings, and what their networks are.
 
+    It may have `encoding`, a function of an architecture string: numbers, as many for all networks, that say what the
+    string says.
+
     Attributes:
         name: in files, studies and on the command line.
         title: in print.
@@ -54,7 +57,11 @@ class Space(Protocol):
 
 
 class ImageSpace(Space, Protocol):
-    """A space of convolutional cells over images."""
+    """A space of convolutional cells over images.
+
+    It may have `deepest`, the architecture with the most convolutions of 3x3 one behind the other, which metrics
+    compare others with.
+    """
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -136,6 +136,9 @@ class NasBench101:
     summary: ClassVar[str] = "cells with up to 7 vertices and 9 edges, 3 operations; 423,624 networks"
     size: ClassVar[int] = SIZE
     weights: ClassVar[tuple[float, float]] = (1e-4, 10.0)
+    deepest: ClassVar[str] = "0100000001000000010000000100000001000000010000000:" + ",".join(
+        [INPUT, *[OPERATIONS[0]] * 5, OUTPUT]
+    )
 
     def __post_init__(self) -> None:
         check_skeleton(self, channels=_WIDEST_CONCATENATION, cells=0)
@@ -255,6 +258,30 @@ class NasBench101:
                 free.add(vertex)
         reachable = len(cell.operations) == architecture.count(",") + 1
         return {"connected": True, "reachable": reachable, "parameter_free": last in free}
+
+    def encoding(self, architecture: str) -> tuple[int, ...]:
+        """Return which edges there are and which operation each interior vertex has, as 0 or 1.
+
+        The 21 edges between seven vertices, row by row, then for five vertices each of the three operations. Vertices
+        of a smaller cell stand at the beginning, its output at the end.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            Edges from the input to the first vertex and from there to the output.
+
+            >>> found = NasBench101().encoding("010001000:input,maxpool3x3,output")
+            >>> [place for place, one in enumerate(found) if one], len(found)
+            ([0, 10, 23], 36)
+        """
+        cell = self.parse(architecture)
+        last = len(cell.matrix) - 1
+        places = {vertex: MAX_VERTICES - 1 if vertex == last else vertex for vertex in range(last + 1)}
+        joined = {(places[source], places[target]) for target in range(last + 1) for source in cell.sources(target)}
+        edges = [int(pair in joined) for pair in itertools.combinations(range(MAX_VERTICES), 2)]
+        interior = [*cell.operations[1:-1], *[""] * (MAX_VERTICES - last - 1)]
+        return (*edges, *(int(found == one) for found in interior for one in OPERATIONS))
 
     def mutate(self, architecture: str, rng: np.random.Generator) -> str:
         """Draw one of `neighbours` uniformly."""

@@ -50,6 +50,7 @@ class NasBench201:
     summary: ClassVar[str] = "cells with 4 nodes, 5 operations; 15,625 networks"
     size: ClassVar[int] = len(OPERATIONS) ** len(EDGES)
     weights: ClassVar[tuple[float, float]] = (1e-7, 1.0)
+    deepest: ClassVar[str] = _TEMPLATE.format(*["nor_conv_3x3"] * 6)
 
     def __post_init__(self) -> None:
         check_skeleton(self, cells=0)  # the layers between the stages are a network, too
@@ -163,6 +164,18 @@ class NasBench201:
             "parameter_free": 3 in _reached(free, 0),
             "skips": cell.count(_SKIP),
         }
+
+    def encoding(self, architecture: str) -> tuple[int, ...]:
+        """Return which operation each edge has, 0 or 1 for each of the 6 edges and 5 operations.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBench201().encoding("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|")[:10]
+            (0, 0, 0, 1, 0, 1, 0, 0, 0, 0)
+        """
+        return tuple(int(found == one) for found in self.parse(architecture) for one in range(len(OPERATIONS)))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """Draw `count` different architectures uniformly, in random order.

@@ -258,6 +258,30 @@ class NasBenchNLP:
                 waiting.extend(inputs.get(name, ()))
         return {"connected": "x" in needed, "reachable": all(node.name in needed for node in recipe.nodes)}
 
+    def encoding(self, architecture: str) -> tuple[int, ...]:
+        """Return counts, since recipes have no fixed places that could be encoded one by one.
+
+        Nodes of each of the seven operations, inputs of all nodes of each, uses of `x`, uses of hidden states, and
+        hidden states.
+
+        Raises:
+            InputError: as `parse`.
+
+        Example:
+            >>> NasBenchNLP().encoding('{"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}')
+            (1, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 1, 1)
+        """
+        recipe = self.parse(architecture)
+        nodes = [[node for node in recipe.nodes if node.operation == name] for name in OPERATIONS]
+        inputs = [name for node in recipe.nodes for name in node.inputs]
+        return (
+            *map(len, nodes),
+            *(sum(len(node.inputs) for node in own) for own in nodes),
+            inputs.count("x"),
+            sum(name.startswith("h_prev_") for name in inputs),
+            recipe.states,
+        )
+
     def mutate(self, architecture: str, rng: np.random.Generator) -> str:
         """Choose a node at random, then one of its edits that make a neighbour (see `neighbours`).
 

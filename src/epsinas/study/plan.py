@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
@@ -34,6 +35,9 @@ WILDCARDS = {
 
 TOGETHER = "random_weights"
 """The metric of runs that score by several: those of a study's comparison that need networks with random weights."""
+
+SMALL = 100_000
+"""Scores that a table or a figure is made of within some ten seconds of one core."""
 
 _CHEAPER = {"nothing": 1, "milliseconds": 1, "seconds": 100, "minutes": 10_000}
 """By what a metric's cost divides the networks that one job takes."""
@@ -366,6 +370,10 @@ class Plan:
             "seed": self.study.seed,
             "device": self.study.config["device"],
         }
+
+    def is_small(self, runs: Iterable[Run]) -> bool:
+        """Say whether what is made of the scores of these runs takes seconds, and need not be a cluster's job."""
+        return sum(self.networks_tried(run) * run.draws for run in runs) <= SMALL
 
     def memory(self, run: Run) -> int:
         """Return the megabytes that a job of a run takes."""

@@ -167,7 +167,7 @@ def test_states_that_overflow_have_no_score():
 
 def worst_part(found: Deviations, truth: np.ndarray) -> float:
     """The largest error of a difference between two outputs, as a part of the larger of the two parts compared."""
-    steps, sequences = (np.vectorize(mpmath.mpf)(part) for part in found)
+    steps, sequences = (np.vectorize(mpmath.mpf)(part) for part in found.parts)
     ours = steps[:, None] + sequences
     spread = max(truth.ravel()) - min(truth.ravel())
     shifted = (ours - ours[0, 0]) - (truth - truth[0, 0])
@@ -191,29 +191,28 @@ def test_extended_deviations_keep_their_digits(seed, layers, exponent, kind):
         if max(truth.ravel()) == min(truth.ravel()):
             return
         found = lumped(space, architecture, batch, weight, "extended")
-        assert worst_part(found, truth) < 1e-9 + drift_allowance(truth)
-
-
-def drift_allowance(truth: np.ndarray) -> float:
-    """What a state that drifts slowly may be off by: its drift is known to a rounding of the state itself."""
-    in_time = max(truth[:, 0]) - min(truth[:, 0])
-    between_sequences = max(max(row) - min(row) for row in truth)
-    if in_time < 1e3 * between_sequences:
-        return 0.0
-    return float(8 * np.finfo(np.float64).eps * max(abs(truth.ravel())) / (max(truth.ravel()) - min(truth.ravel())))
+        assert worst_part(found, truth) < 1e-9
 
 
 @settings(deadline=None, max_examples=40)
 @example(seed=183, exponents=(-3.0, -1.0))  # sequences differ by 1e-494, below the range of float64
+@example(seed=17049, exponents=(-5.0, -1.0))  # an entry of 3e-19 of the spread is the difference of two time steps
+@example(seed=121987, exponents=(-6.0, -1.0))  # a state of 1e-6 drifts by 1e-29 a step
+@example(seed=1909, exponents=(-6.0, -2.0))  # a state begins 4e-6 of itself off, and its products cancel
+@example(seed=4, exponents=(-6.0, -1.0))  # states drift, but their first two outputs are equal to 34 digits
+@example(seed=3460341, exponents=(-6.0, -2.0))  # a state drifts to a value that it is blended with
 @given(seed=st.integers(0, 2**32 - 1), exponents=st.tuples(st.floats(-6, -3), st.floats(-2.5, -1)))
 def test_extended_scores_equal_those_of_300_digits(seed, exponents):
     (architecture,) = SPACE.sample(1, np.random.default_rng(seed))
     batch, weights = tokens(4, 3, 4, seed), [10.0**exponent for exponent in exponents]
     with mpmath.workdps(300):
         expected = exact.epsilon(*(exact.outputs(TINY, architecture, batch, weight) for weight in weights))
-    found = score(*(lumped(TINY, architecture, batch, weight, "extended") for weight in weights))
+    outputs = [lumped(TINY, architecture, batch, weight, "extended") for weight in weights]
+    # A drifting state is told from the weight, where it starts, and not from where it goes: some digits are lost.
+    tolerance = 1e-4 if any(one.drifting for one in outputs) else 1e-6
+    found = score(*outputs)
     if not found.limited:
-        assert found.score == pytest.approx(expected, rel=1e-6, nan_ok=True)
+        assert found.score == pytest.approx(expected, rel=tolerance, nan_ok=True)
 
 
 def test_extended_scores_what_float64_rounds_away():

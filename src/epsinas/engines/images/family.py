@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from epsinas.datasets.base import DATASETS
-from epsinas.engines.base import Engine, Fill
+from epsinas.engines.base import Engine, Fill, Observed
 from epsinas.engines.images import batches, counting
 from epsinas.engines.images.identity import trained_identity
 from epsinas.errors import InputError
@@ -21,6 +21,7 @@ from epsinas.streams import stream
 if TYPE_CHECKING:
     import torch
 
+    from epsinas.engines.images.full_width import FullWidthNetwork
     from epsinas.engines.images.lumped import Node
 
 Shape = tuple[int, int, int]
@@ -56,6 +57,12 @@ class LumpedEngine:
         """Return one output for each image; all logits are equal."""
         return self._lumped.outputs(_graph(self._space, architecture, self._image), weight).values
 
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return the pixels of every map that is rectified or convolved."""
+        from epsinas.engines.images.observing import observe_lumped
+
+        return observe_lumped(self._lumped, self._space, architecture, weight, what)
+
 
 @functools.lru_cache(maxsize=1)
 def _graph(space: ImageSpace, architecture: str, image: Shape) -> Node:
@@ -85,14 +92,24 @@ class FullWidthEngine:
         """Return one output for each image."""
         import torch
 
+        with torch.no_grad():
+            return self._network(architecture, weight)(self._batch).numpy().ravel()
+
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return the pixels of every map that is rectified or convolved."""
+        import torch
+
+        from epsinas.engines.images.observing import observe_full_width
+
+        with torch.no_grad():
+            return observe_full_width(self._network(architecture, weight), self._batch, what)
+
+    def _network(self, architecture: str, weight: float) -> FullWidthNetwork:
         from epsinas.engines.images.full_width import FullWidthNetwork
         from epsinas.engines.images.initialisers import constant
 
-        with torch.no_grad():
-            network = FullWidthNetwork(
-                self._space, architecture, tuple(self._batch.shape[1:]), constant(weight), self._dtype
-            )
-            return network(self._batch).numpy().ravel()
+        image = tuple(self._batch.shape[1:])
+        return FullWidthNetwork(self._space, architecture, image, constant(weight), self._dtype)
 
 
 class ImageFamily:

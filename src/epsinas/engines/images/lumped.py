@@ -8,7 +8,7 @@ one map. This is exact: only the order of floating-point additions differs from 
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,9 +217,9 @@ def identity(space: ImageSpace, architecture: str) -> bytes:
     return cell(space, architecture, Graph()).digest
 
 
-def build(space: ImageSpace, architecture: str, image: tuple[int, int, int]) -> Node:
+def build(space: ImageSpace, architecture: str, image: tuple[int, int, int], graph: Graph | None = None) -> Node:
     """Return the output node of one network in a graph of its own, for images of (channels, height, width)."""
-    graph = Graph()
+    graph = graph or Graph()
     ((output, _),) = space.network(graph, architecture, graph.input(*image))
     return output
 
@@ -312,6 +312,7 @@ class Lumped:
         self.lanes = lanes(len(batch))
         self.blocks = len(batch) // self.lanes
         self.spares: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self.image: tuple[int, int, int] = batch.shape[1:]
         self.channels = [
             Field(self._interleave(images), float(np.abs(images).max())) for images in batch.swapaxes(0, 1)
         ]
@@ -319,17 +320,31 @@ class Lumped:
     @np.errstate(over="ignore", invalid="ignore")
     def outputs(self, output: Node, weight: float) -> Outputs:
         """Return a network's outputs when every weight is `weight` and every bias 0."""
+        ((_, result),) = self._values([output], weight)
+        return result if isinstance(result, Outputs) else self._constant_outputs()
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def maps(self, nodes: Sequence[Node], weight: float) -> list[np.ndarray]:
+        """Return the pixels of some nodes' maps, (N, H * W), up to a power of two."""
+        found = {node: self._pixels(form, node.size) for node, form in self._values(nodes, weight)}
+        return [found[node] for node in nodes]
+
+    def _values(self, wanted: Sequence[Node], weight: float) -> Iterator[tuple[Node, Any]]:
+        """Yield some nodes with their values, as they are computed; a value is forgotten when it is no longer used."""
         values: dict[Node, Form | Outputs] = {}
-        order, uses = schedule(output)
+        order, uses = schedule(*wanted)
+        asked = set(wanted)
         for node in order:
             inputs = [values[inner] for inner in node.inputs]
             values[node] = getattr(self, "_" + node.operation)(node, inputs, weight)
+            if node in asked:
+                yield node, values[node]
+                uses[node] -= 1
             for inner in node.inputs:
                 uses[inner] -= 1
-                if not uses[inner]:
-                    del values[inner]
-        result = values[output]
-        return result if isinstance(result, Outputs) else self._constant_outputs()
+            for one in (node, *node.inputs):
+                if not uses[one]:
+                    values.pop(one, None)
 
     # One method for each operation of the graph: the node, its inputs' values, the weight.
 
@@ -449,15 +464,7 @@ class Lumped:
             if bound < unit / 2:
                 form.terms, form.constant = (), 0.0
                 return form
-        out = self._empty(size)
-        constant = self.dtype.type(form.constant)
-        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
-        for done in range(0, len(form.terms), _ARITY):
-            now = form.terms[done : done + _ARITY]
-            arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
-            views = np.array([view for _, view, _ in now], np.float64)
-            coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
-            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        out = self._combined(form, size)
         if not self.extended:
             if unit:
                 kernels.round_to(out, self.dtype.type(unit))
@@ -469,6 +476,29 @@ class Lumped:
         form.terms = () if kernels.is_zero(out) else ((1.0, _PLAIN, stored),)
         form.constant = 0.0
         return form
+
+    def _combined(self, form: Form, size: tuple[int, int]) -> np.ndarray:
+        """Return a form's pixels, less its power of two, in the layout of `kernels`."""
+        out = self._empty(size)
+        constant = self.dtype.type(form.constant)
+        # The kernel takes a fixed number of maps; what is left over is added in further rounds.
+        for done in range(0, len(form.terms), _ARITY):
+            now = form.terms[done : done + _ARITY]
+            arrays = [stored.array for _, _, stored in now] + [out] * (_ARITY - len(now))
+            views = np.array([view for _, view, _ in now], np.float64)
+            coefficients = np.array([coefficient for coefficient, _, _ in now], self.dtype)
+            kernels.combine(out, tuple(arrays), views, coefficients, constant, done > 0, self.lanes)
+        return out
+
+    def _pixels(self, form: Any, size: tuple[int, int]) -> np.ndarray:
+        """Return a form's pixels, less its power of two, (N, H * W)."""
+        count = self.blocks * self.lanes
+        if not form.terms:
+            return np.zeros((count, size[0] * size[1]), self.dtype)
+        out = self._combined(form, size)
+        pixels = out.reshape(self.blocks, -1, self.lanes).swapaxes(1, 2).reshape(count, -1).copy()
+        self.spares[out.shape].append(out)
+        return pixels
 
     def _away_from_subnormal(self, form: Form, bound: float) -> tuple[float, float]:
         """Give a form of numbers near the dtype's smallest ones an exponent, any other the exponent 0.
@@ -532,20 +562,25 @@ def lanes(images: int) -> int:
     return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
 
 
-def schedule(output: Node) -> tuple[list[Node], dict[Node, int]]:
-    """Order the nodes that `output` needs, inputs first, and count the uses of each."""
+def schedule(*outputs: Node) -> tuple[list[Node], dict[Node, int]]:
+    """Order the nodes that `outputs` need, inputs first, and count the uses of each."""
     order: list[Node] = []
-    uses: dict[Node, int] = {output: 1}
-    stack = [(output, iter(output.inputs))]
-    while stack:
-        node, inputs = stack[-1]
-        inner = next(inputs, None)
-        if inner is None:
-            order.append(node)
-            stack.pop()
-        elif inner in uses:
-            uses[inner] += 1
-        else:
-            uses[inner] = 1
-            stack.append((inner, iter(inner.inputs)))
+    uses: dict[Node, int] = {}
+    for output in outputs:
+        if output in uses:
+            uses[output] += 1
+            continue
+        uses[output] = 1
+        stack = [(output, iter(output.inputs))]
+        while stack:
+            node, inputs = stack[-1]
+            inner = next(inputs, None)
+            if inner is None:
+                order.append(node)
+                stack.pop()
+            elif inner in uses:
+                uses[inner] += 1
+            else:
+                uses[inner] = 1
+                stack.append((inner, iter(inner.inputs)))
     return order, uses

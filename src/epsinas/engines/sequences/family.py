@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from epsinas.engines.base import Deviations, Engine, Fill
+from epsinas.engines.base import Deviations, Engine, Fill, Observed
 from epsinas.engines.sequences import batches, counting
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.errors import InputError
@@ -18,6 +18,7 @@ from epsinas.streams import stream
 if TYPE_CHECKING:
     import torch
 
+    from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
     from epsinas.engines.sequences.lumped import Program
 
 _SECTION = {
@@ -59,6 +60,12 @@ class LumpedEngine:
         """Return one unit of the last layer, (time, batch); all are equal. Biases and first states are `weight` too."""
         return self._lumped.outputs(_layers(self._space, architecture), weight)
 
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return one unit's way through time, for what activation functions or linear layers are given."""
+        from epsinas.engines.sequences.observing import observe_lumped
+
+        return observe_lumped(self._lumped, self._space, architecture, weight, what)
+
 
 @functools.lru_cache(maxsize=1)
 def _layers(space: SequenceSpace, architecture: str) -> list[Program]:
@@ -82,12 +89,23 @@ class FullWidthEngine:
         """Return the first of the last layer's equal units."""
         import torch
 
+        with torch.no_grad():
+            return np.ascontiguousarray(self._network(architecture, weight)(self._embedded)[:, :, 0].numpy())
+
+    def observe(self, architecture: str, weight: float, what: str = "activations") -> list[Observed]:
+        """Return one unit's way through time, for what activation functions or linear layers are given."""
+        import torch
+
+        from epsinas.engines.sequences.observing import observe_full_width
+
+        with torch.no_grad():
+            return observe_full_width(self._network(architecture, weight), self._embedded, what)
+
+    def _network(self, architecture: str, weight: float) -> FullWidthRecurrentNetwork:
         from epsinas.engines.sequences.full_width import FullWidthRecurrentNetwork
         from epsinas.engines.sequences.initialisers import constant
 
-        with torch.no_grad():
-            network = FullWidthRecurrentNetwork(self._space, architecture, constant(weight), weight, self._dtype)
-            return np.ascontiguousarray(network(self._embedded)[:, :, 0].numpy())
+        return FullWidthRecurrentNetwork(self._space, architecture, constant(weight), weight, self._dtype)
 
 
 def _embedded(batch: TokenBatch, dtype: torch.dtype) -> torch.Tensor:

@@ -114,7 +114,7 @@ def _evaluate(
 
 
 @_compiled
-def constants(
+def iterate(
     code: np.ndarray,
     factors: np.ndarray,
     outputs: np.ndarray,
@@ -124,49 +124,36 @@ def constants(
     rounds: int,
     tolerance: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the constant of each register: at a fixed point of the cell, as far as iteration finds one.
-
-    A state that does not arrive gets 0 if it goes there, otherwise `weight`, where it starts: it varies so much
-    in time that its distance from any constant of its size has all digits.
+    """Run a cell on its own states until they stay where they are.
 
     Args:
         code: as in `run_values`.
         factors: as in `run_values`, float64.
         outputs: as in `run_values`.
-        x: the constant of the layer's input.
+        x: the layer's input in every time step.
         weight: as in `run_values`.
         leak: as in `run_values`.
-        rounds: of the iteration at most.
-        tolerance: relative change at which a state has arrived.
+        rounds: at most.
+        tolerance: relative change at which a state stays.
 
     Returns:
-        The constants, and for each state the drift, what the cell adds to its constant: 0 if it arrived.
+        The registers, and for each state whether it stays.
     """
     states = outputs.size
     registers = np.empty(1 + states + len(code))
     registers[0] = x
     registers[1 : 1 + states] = weight
-    arrived = np.zeros(states, np.bool_)
+    stays = np.zeros(states, np.bool_)
     for _ in range(rounds):
         _evaluate(code, factors, registers, states, weight, leak)
         for state in range(states):
             old, new = registers[1 + state], registers[outputs[state]]
-            arrived[state] = abs(new - old) <= tolerance * abs(old)
-        if arrived.all():
+            stays[state] = abs(new - old) <= tolerance * abs(old)
+        if stays.all():
             break
         for state in range(states):
             registers[1 + state] = registers[outputs[state]]
-    drift = np.zeros(states)
-    if not arrived.all():
-        for state in range(states):
-            if not arrived[state]:
-                registers[1 + state] = 0.0 if abs(registers[1 + state]) <= tolerance * weight else weight
-        _evaluate(code, factors, registers, states, weight, leak)
-        for state in range(states):
-            old, new = registers[1 + state], registers[outputs[state]]
-            if not abs(new - old) <= tolerance * abs(old):
-                drift[state] = new - old
-    return registers, drift
+    return registers, stays
 
 
 @_compiled

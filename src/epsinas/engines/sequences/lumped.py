@@ -30,22 +30,13 @@ import numpy as np
 from epsinas.engines.base import Deviations
 from epsinas.engines.sequences import kernels
 from epsinas.engines.sequences.batches import TokenBatch
+from epsinas.engines.sequences.fixed_points import find_constants
 from epsinas.errors import InputError
 from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import LEAK, RecurrentCell
 
 PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
 """The dtype of values, or of deviations in `extended`."""
-
-ROUNDS = 4
-"""Times the number of time steps: iterations that look for a fixed point.
-
-A state that has not come within a rounding of it by then is still 1e-4 of its way off at the end of the sequence, so
-that there are no small differences in time to be kept.
-"""
-
-TOLERANCE = 4 * np.finfo(np.float64).eps
-"""Relative change of a state at which it is at its fixed point: a few roundings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +65,21 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Program:
-    """A recurrent layer as a program for `kernels`, a digest of what it computes, and whether it reads its input."""
+    """A recurrent layer as a program for `kernels`.
+
+    Attributes:
+        code: see `kernels.run_values`, as `factors` and `outputs`.
+        factors: the units that an operation's inputs stand for.
+        outputs: registers of the new hidden states.
+        registers: which holds each expression that is needed.
+        digest: of what the layer computes.
+        reads_input: whether it does.
+    """
 
     code: np.ndarray
     factors: np.ndarray
     outputs: np.ndarray
+    registers: dict[Expression, int]
     digest: bytes
     reads_input: bool
 
@@ -171,7 +172,8 @@ def _compile(x: Expression, hidden: tuple[Expression, ...], new: Sequence[Expres
         factors[at, : len(expression.units)] = expression.units
         registers[expression] = 1 + len(needed) + at
     outputs = np.array([registers[new[state]] for state in needed], np.int64)
-    return Program(code, factors, outputs, b"".join(new[state].digest for state in needed), x in order)
+    digest = b"".join(new[state].digest for state in needed)
+    return Program(code, factors, outputs, registers, digest, x in order)
 
 
 def _append(order: list[Expression], expression: Expression) -> None:
@@ -239,16 +241,16 @@ class LumpedRecurrent:
 
     def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
         count = len(self.x)
-        constant, steps, x = self.constant, np.zeros((count, 1)), self.x
+        constant, steps, x, drifting = self.constant, np.zeros((count, 1)), self.x, False
         for layer in layers:
             program = (layer.code, layer.factors, layer.outputs)
-            fixed, drift = kernels.constants(*program, constant, weight, LEAK, ROUNDS * count, TOLERANCE)
+            fixed, start, drift = find_constants(*program, constant, weight, count)
             states, output = len(drift), layer.outputs[0]
-            start = weight - fixed[1 : 1 + states]
+            drifting |= bool(drift.any())
             everywhere = np.tile(fixed, (count, 1))
             every = np.arange(len(fixed))
             trajectory = kernels.run_deviations(*program, steps, weight, LEAK, everywhere, start, drift, every)[:, :, 0]
             none, kept = np.zeros(states), layer.outputs[:1]
             x = kernels.run_deviations(*program, x, weight, LEAK, everywhere + trajectory, none, none, kept)[:, 0]
             constant, steps = fixed[output], np.ascontiguousarray(trajectory[:, output, None])
-        return Deviations(steps[:, 0], x)
+        return Deviations(steps[:, 0], x, drifting)

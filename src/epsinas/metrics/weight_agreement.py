@@ -1,0 +1,32 @@
+"""How many weights a network has whose inputs are in use for one image as for another, under one constant weight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epsinas.metrics.activations import of_connected
+from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
+from epsinas.metrics.kernel_agreement import layer_inputs
+
+if TYPE_CHECKING:
+    from epsinas.metrics.subject import Subject
+
+
+def _weight_agreement(subject: Subject) -> float:
+    """Sum over all weights how far the use of their inputs is decided; as `kernel_agreement`, by size."""
+    return float(
+        sum(
+            decided * layer.copies * layer.outputs * layer.kernel**2
+            for one, decided in layer_inputs(subject)
+            for layer in one.layers
+        )
+    )
+
+
+METRIC = Metric(
+    name="weight_agreement",
+    title="weight agreement",
+    reference="this project, for every network",
+    score=of_connected(_weight_agreement),
+    needs=(CONSTANT_WEIGHTS,),
+)
