@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from epsinas.engines.base import Layer, engine
+from epsinas.engines.base import Reading, engine
 from epsinas.engines.images import batches
 from epsinas.spaces import NasBench101, NasBench201, NasBenchNLP
 from epsinas.streams import stream
@@ -67,16 +67,16 @@ def test_convolutions_of_a_cell_of_skips_by_hand():
     """The stem reads three different channels; the reduction blocks' convolutions and shortcuts read one map each."""
     skips = "|skip_connect~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"
     found = engine("lumped", NasBench201(channels=4, cells=1), IMAGES, "double").observe(skips, 1.0, "layers")
-    assert [one.layers for one in found[:3]] == [(Layer(1, 3, 4, 3),)] * 3
+    assert [one.layers for one in found[:3]] == [(Reading(1, 3, 4, 3),)] * 3
     np.testing.assert_array_equal(found[1].inputs, IMAGES[:, 1].reshape(6, -1))
     assert sorted(layer for one in found[3:] for layer in one.layers) == sorted(
         [
-            Layer(4, 4, 8, 3),
-            Layer(8, 8, 8, 3),
-            Layer(4, 4, 8, 1),
-            Layer(8, 8, 16, 3),
-            Layer(16, 16, 16, 3),
-            Layer(8, 8, 16, 1),
+            Reading(4, 4, 8, 3),
+            Reading(8, 8, 8, 3),
+            Reading(4, 4, 8, 1),
+            Reading(8, 8, 16, 3),
+            Reading(16, 16, 16, 3),
+            Reading(8, 8, 16, 1),
         ]
     )
 

@@ -100,6 +100,8 @@ def other_spaces():
             "skeleton": {"channels": 4, "cells": 1},
             "datasets": ["cifar10"],
             "weights": [1e-4, 10.0],
+            "metrics": ["epsilon", "kernel_agreement"],
+            "every_network": {"role": "verdict", "frozen": "kernel_agreement", "candidates": ["convolutions"]},
             "ablations": {"weights": {"values": [1e-2, 0.1, 1.0], "networks": 20}},
             "comparison": {"metrics": ["synflow", "snip", "convolutions"], "networks": 10, "batch_size": 8},
         },
@@ -190,7 +192,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     assert tables["table10"]["inputs"].tolist() == ["random_1"]
     assert set(tables["table8"]["space"]) == {"nas-bench-201", "nas-bench-101", "nas-bench-nlp"}
     assert tables["coverage"].groupby("space").size().to_dict() == {
-        "nas-bench-101": 2,
+        "nas-bench-101": 4,
         "nas-bench-201": 1,
         "nas-bench-nlp": 3,
     }
@@ -201,6 +203,14 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
         "nas-bench-nlp": ["parameters", "hidden_covariance", *learned],
     }
     assert tables["few_labels"]["spearman"].between(-1, 1).all()
+    every = tables["every_network"].query("population == 'all'").set_index("metric")
+    assert set(every["space"]) == {"nas-bench-101"}
+    assert set(every["role"]) == {"verdict"}
+    kinds = {"kernel_agreement": "frozen", "convolutions": "candidate", "epsilon": "other", "snip": "other"}
+    assert every["kind"][list(kinds)].to_dict() == kinds
+    pair = tables["statistics"].query("metric == 'kernel_agreement' and population == 'all' and coverage == 'own'")
+    assert every["spearman"]["kernel_agreement"] == pytest.approx(pair["spearman"].item())
+    assert every["given_size"].drop("convolutions").notna().all()
     assert tables["rounding"]["precision"].tolist() == ["single", "double", "extended"]
     # A row of Table 4, computed directly.
     (batch,) = read_draws(mirror / "ptb" / "train.txt", "uniform_positive_1", 8, 5, [0], 0)
@@ -211,7 +221,7 @@ def test_every_table_figure_and_the_ledger(checkout, mirror):
     expected = evaluate(scores, loss, higher_is_better=False)
     assert tables["table4"]["kendall_global"].iloc[2] == pytest.approx(expected.kendall_global)
 
-    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels"):
+    for figure in ("figure1", "figure2", "figure4", "weights", "distributions", "few_labels", "every_network"):
         assert (checkout / "figures" / "toy" / f"{figure}.pdf").stat().st_size > 1000
     ledger = pd.read_csv(results / "ledger.csv")
     assert len(ledger) == 860

@@ -39,7 +39,7 @@ class Deviations(NamedTuple):
         return self.steps, self.sequences
 
 
-class Layer(NamedTuple):
+class Reading(NamedTuple):
     """Where a map is given to an activation function or to a layer with weights.
 
     Attributes:
@@ -66,7 +66,7 @@ class Observed(NamedTuple):
 
     function: str
     inputs: np.ndarray
-    layers: tuple[Layer, ...]
+    layers: tuple[Reading, ...]
 
 
 class Engine(Protocol):

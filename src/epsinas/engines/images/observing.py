@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from epsinas.engines.base import Layer, Observed
+from epsinas.engines.base import Observed, Reading
 from epsinas.engines.images import lumped
 from epsinas.engines.images.full_width import FullWidth, FullWidthNetwork
 from epsinas.spaces import ImageSpace
@@ -35,15 +35,15 @@ class _Recording(lumped.Graph):
         self.calls["conv"].append((x, result, kernel))
         return result
 
-    def inputs(self, what: str, output: lumped.Node) -> dict[lumped.Node, list[Layer]]:
+    def inputs(self, what: str, output: lumped.Node) -> dict[lumped.Node, list[Reading]]:
         """Return the maps that are given to what `output` depends on, and for each where: a layer for each call."""
         live = set(lumped.schedule(output)[0])
-        found: dict[lumped.Node, list[Layer]] = {}
+        found: dict[lumped.Node, list[Reading]] = {}
         for x, result, kernel in self.calls[_FUNCTIONS[what]]:
             inputs, outputs = (sum(count for _, count in runs) for runs in (x, result))
             for node, count in x:
                 if not node.is_zero and any(made in live for made, _ in result):
-                    found.setdefault(node, []).append(Layer(count, inputs, outputs, kernel))
+                    found.setdefault(node, []).append(Reading(count, inputs, outputs, kernel))
         return found
 
 
@@ -67,7 +67,7 @@ def observe_full_width(network: FullWidthNetwork, images: torch.Tensor, what: st
     return _observed(what, inputs, (both.maps[node].flatten(1).numpy() for node in inputs))
 
 
-def _observed(what: str, inputs: dict[lumped.Node, list[Layer]], maps: Iterable[np.ndarray]) -> list[Observed]:
+def _observed(what: str, inputs: dict[lumped.Node, list[Reading]], maps: Iterable[np.ndarray]) -> list[Observed]:
     found = zip(inputs.values(), maps, strict=True)
     return [Observed(_FUNCTIONS[what], pixels, tuple(layers)) for layers, pixels in found]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from epsinas.engines.base import Layer, Observed
+from epsinas.engines.base import Observed, Reading
 from epsinas.engines.sequences import kernels, lumped
 from epsinas.engines.sequences.full_width import FullWidthRecurrent, FullWidthRecurrentNetwork
 from epsinas.spaces import SequenceSpace
@@ -51,9 +51,9 @@ class _Recording(lumped.Graph):
         self.calls[-1].append((function, xs, result))
         return result
 
-    def inputs(self, what: str, at: int) -> dict[tuple[str, lumped.Expression], list[Layer]]:
+    def inputs(self, what: str, at: int) -> dict[tuple[str, lumped.Expression], list[Reading]]:
         """Return what a layer's functions are given on which its output depends, and for each where."""
-        found: dict[tuple[str, lumped.Expression], list[Layer]] = {}
+        found: dict[tuple[str, lumped.Expression], list[Reading]] = {}
         for function, xs, (result, features) in self.calls[at]:
             if _WHAT[function] == what and result in self.layers[at].registers:
                 embedded = [at == 0 and not expression.inputs and expression.operation == "x" for expression, _ in xs]
@@ -61,7 +61,7 @@ class _Recording(lumped.Graph):
                 sizes = [self.embedding if there else units for there, (_, units) in zip(embedded, xs, strict=True)]
                 for there, (expression, units) in zip(embedded, xs, strict=True):
                     if not there:
-                        found.setdefault((function, expression), []).append(Layer(units, sum(sizes), features, 1))
+                        found.setdefault((function, expression), []).append(Reading(units, sum(sizes), features, 1))
         return found
 
 
