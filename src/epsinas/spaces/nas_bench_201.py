@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import Operations, Tensor
 
@@ -79,10 +79,10 @@ class NasBench201:
         names = [token.partition("~")[0] for token in tokens]
         for name in names:
             if name not in OPERATIONS:
-                raise InputError(f"unknown operation {name!r}: expected one of {', '.join(OPERATIONS)}")
+                raise InputError(f"unknown operation {shown(name)}: expected one of {', '.join(OPERATIONS)}")
         if len(names) != len(EDGES) or _TEMPLATE.format(*names) != architecture.strip():
             raise InputError(
-                f"malformed architecture {architecture.strip()!r}: expected {_TEMPLATE.format(*['op'] * 6)!r}"
+                f"malformed architecture {shown(architecture.strip(), 200)}: expected {_TEMPLATE.format(*['op'] * 6)!r}"
             )
         return tuple(OPERATIONS.index(name) for name in names)
 
