@@ -34,6 +34,7 @@ reference: setup
 	cp $(filter-out %.draws.csv,$(wildcard results/paper/tables/*.csv)) results/reference/tables/
 	cp results/paper/ledger.csv results/paper/ledger-summary.csv results/paper/provenance.json results/reference/
 	cp figures/paper/*.svg figures/reference/
+	$(BIN)/python benchmarks/study.py results/paper > results/reference/costs.md
 	$(BIN)/python docs/fill_tables.py
 
 setup: .venv/complete

@@ -1,19 +1,23 @@
-"""Measure scoring: lumped against full-width in each search space, and how time grows with batch and networks.
+"""Measure scoring: lumped against full-width in each search space, and how time grows with what is scored.
 
-Prints Markdown tables. The full-width engine uses all cores. Seconds differ from machine to machine; the ratio of two
-measurements of one run is what to compare.
+Prints Markdown tables, also of images, batches, networks and what a second core brings. The full-width engine uses all
+cores. Seconds differ from machine to machine; the ratio of two measurements of one run is what to compare.
 """
 
 import argparse
 import time
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from epsinas import score_architectures, space
 from epsinas.cli.spaces import usable_cores
 from epsinas.engines.images.batches import image_batch, read_batch
 from epsinas.engines.sequences.batches import BATCH, STEPS, TokenBatch, embedding
+from epsinas.metrics.epsilon import METRIC, pair_setting
+from epsinas.metrics.subject import Conditions
+from epsinas.scoring import score_networks
 
 
 def seconds(name: str, architectures: list[str], batch: np.ndarray | TokenBatch, **options: object) -> float:
@@ -42,15 +46,29 @@ def compare(name: str, architectures: list[str], batch: np.ndarray | TokenBatch,
 
 
 def grow(architectures: list[str], batch: np.ndarray) -> None:
-    """Print how the time of NAS-Bench-201 grows with the batch and with the number of networks."""
-    jobs, count = usable_cores(), len(architectures)
-    print("\n| images | ms per network | | networks | ms per network |\n|---:|---:|---|---:|---:|")
-    sizes, counts = (16, 64, 256, 1024), (count // 64, count // 16, count // 4, count)
-    for size, some in zip(sizes, counts, strict=True):
-        other = np.resize(batch, (size, *batch.shape[1:]))
-        grown = seconds("nas-bench-201", architectures[: count // 20], other)
-        more = seconds("nas-bench-201", architectures[:some], batch, jobs=jobs)
-        print(f"| {size} | {1e3 * grown:.2f} | | {some} | {1e3 * more:.2f} |", flush=True)
+    """Print how the time of NAS-Bench-201 grows with images, batches, networks and processes."""
+    named, part, cores = space("nas-bench-201"), architectures[: max(len(architectures) // 20, 1)], usable_cores()
+    print(f"\nnas-bench-201, single precision, 1 core, {len(part)} networks:\n")
+    print("| images | ms per network | | draws of 256 | ms per network |\n|---:|---:|---|---:|---:|")
+    for size, draws in zip((16, 64, 256, 1024), (1, 2, 4, 8), strict=True):
+        grown = seconds(named.name, part, np.resize(batch, (size, *batch.shape[1:])))
+        conditions = [Conditions(named, np.roll(batch, draw, axis=3), draw=draw) for draw in range(draws)]
+        networks = pd.DataFrame({"index": range(len(part)), "architecture": part})
+        start = time.perf_counter()
+        score_networks([(METRIC, [pair_setting(named.weights)])], conditions, networks)
+        drawn = (time.perf_counter() - start) / len(part)
+        print(f"| {size} | {1e3 * grown:.2f} | | {draws} | {1e3 * drawn:.2f} |", flush=True)
+    # Networks of one function are scored once, and more of them turn up among more networks.
+    print("\n| networks | cores | seconds | ms per network | 1 core / this |\n|---:|---:|---:|---:|---:|")
+    for share in (16, 4, 1):
+        some = architectures[: max(len(architectures) // share, 1)]
+        one = 0.0
+        for jobs in sorted({1, min(2, cores), cores}):
+            wall = seconds(named.name, some, batch, jobs=jobs)
+            one = one or wall
+            print(
+                f"| {len(some)} | {jobs} | {wall * len(some):.1f} | {1e3 * wall:.2f} | {one / wall:.2f} |", flush=True
+            )
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from epsinas.report.headline import Headline, closing_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results" / "reference"
-DOCUMENTS = ("README.md", "docs/findings.md", "docs/tutorials/paper.md", "docs/statistics.md")
+DOCUMENTS = ("README.md", "docs/findings.md", "docs/cost.md", "docs/tutorials/paper.md", "docs/statistics.md")
 
 MEASURES = ["spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5"]
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
@@ -126,6 +126,11 @@ def closing() -> str:
     return "```text\n{}\n```".format("\n".join(lines))
 
 
+def costs() -> str:
+    """What the parts of the study cost; see `benchmarks/study.py`."""
+    return (REFERENCE / "costs.md").read_text(encoding="utf-8").rstrip()
+
+
 FILLED: dict[str, Callable[[], str]] = {
     "epsilon": epsilon,
     "metrics": metrics,
@@ -134,6 +139,7 @@ FILLED: dict[str, Callable[[], str]] = {
     "printed": printed,
     "agreement": agreement,
     "closing": closing,
+    "costs": costs,
 }
 
 

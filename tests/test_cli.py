@@ -327,6 +327,14 @@ def test_an_interruption_leaves_no_output(capsys, arguments, tmp_path, monkeypat
     assert not output.exists()
 
 
+def test_memory_that_ends_is_one_line(capsys, arguments, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("epsinas.scoring.score_with_errors", full)
+    assert refused(capsys, arguments) == "memory ended; expected more of it, a smaller batch or fewer jobs"
+
+
 def test_grey_images_are_scored_like_those_that_weights_are_chosen_for(capsys, arguments, images):
     np.save(arguments["--images"][0], images[:, :1])
     assert main(command(arguments)) == 0

@@ -32,6 +32,7 @@ def run(folder: Path, words: str, streams: str) -> subprocess.CompletedProcess:
         ("--architectures networks.txt", "> /dev/full", "output: No space left on device"),
         ("--architectures -", "<&-", "standard input: no architectures, expected one a line"),
         ("--architectures nowhere.txt", "2>&-", None),
+        ("--architectures nowhere.txt", "2>/dev/full", None),
     ],
 )
 def test_a_stream_that_is_needed_is_one_line(folder, words, streams, message):

@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,3 +49,12 @@ def test_torchs_advice_to_run_what_a_file_says_is_not_passed_on(tmp_path):
         torch.load(tmp_path / "file")
     assert "weights_only" in str(caught.value)
     assert one_line(caught.value) == "Weights only load failed."
+
+
+def test_numpys_advice_to_trust_a_file_is_not_passed_on(tmp_path):
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}".ljust(20_000)
+    (tmp_path / "file").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(ValueError, match="allow_pickle=True") as caught:
+        np.load(tmp_path / "file")
+    expected = "Header info length (20000) is large and may not be safe to load securely."
+    assert one_line(caught.value) == expected

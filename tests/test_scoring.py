@@ -42,6 +42,9 @@ BAD_WEIGHTS = {
     (0.0, 1.0): "weights: found 0.0 1.0, expected two positive numbers",
     (float("nan"), 1.0): "weights: found nan 1.0, expected two positive numbers",
     (1.0, float("inf")): "weights: found 1.0 inf, expected two positive numbers",
+    (1, 10**400): "weights: found 1 an integer of 1329 bits, expected two positive numbers",
+    (1.0, 2j): "weights: found 1.0 complex, expected two positive numbers",
+    ("1", "2"): "weights: found '1' '2', expected two positive numbers",
     (1.0,): "weights: found 1.0, expected two positive numbers",
     (1.0, 2.0, 3.0): "weights: found 1.0 2.0 3.0, expected two positive numbers",
 }

@@ -1,10 +1,12 @@
 """The one error that a user's mistake raises, and how what other people's files hold is shown in its message."""
 
+import re
+
 LONGEST_MESSAGE = 2000
 """Characters of a message; the text of a file that found its way into one has an end."""
 
-_ADVICE = "This file can still be loaded"
-"""With this PyTorch begins to explain how to run what an untrusted file says."""
+_ADVICE = re.compile(r"This file can still be loaded|To allow loading")
+"""With these PyTorch and NumPy begin to explain how to run what an untrusted file says."""
 
 
 class InputError(ValueError):
@@ -31,7 +33,7 @@ def one_line(error: BaseException, limit: int = 200) -> str:
     if isinstance(error, KeyError) or not isinstance(first, (str, BaseException)):
         text = shown(first)  # which may take for ever to print
     else:
-        text = str(error)[: 20 * limit].partition(_ADVICE)[0]
+        text = _ADVICE.split(str(error)[: 20 * limit])[0]
     return _printable(" ".join(text.split()), limit) or type(error).__name__
 
 
@@ -46,7 +48,7 @@ def shown(value: object, limit: int = 60) -> str:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, (str, bytes)):
         return _printable(repr(value[:limit]), limit + 10) + ("..." if len(value) > limit else "")
-    return repr(value) if value is None or isinstance(value, (int, float)) else type(value).__name__
+    return str(value) if value is None or isinstance(value, (int, float)) else type(value).__name__
 
 
 def _printable(text: str, limit: int) -> str:

@@ -190,7 +190,10 @@ def test_recipes_of_one_cell():
             "scores.csv, line 2: found (1, 2, 3, 4, 5, 0), expected six numbers of operations",
         ),
         ('"(1, 2, a)",1\n', "scores.csv, line 2: unknown operation '(1, 2, a)': expected one of none, "),
+        ("(" + 5000 * "-" + "1),1\n", "scores.csv, line 2: unknown operation '(----"),
         (",1\n", "scores.csv, line 2: unknown operation '': expected one of none, "),
+        (f"{CELLS[0]},1_0\n", "scores.csv, line 2: column score: found 1_0, expected a number"),
+        (f"{CELLS[0]},\u0663\n", "scores.csv, line 2: column score: found \u0663, expected a number"),
         (f"{CELLS[0]},high\n", "scores.csv, line 2: column score: found high, expected a number"),
         (
             "(2, 1, 4, 0, 1, 3),2\n",
@@ -233,6 +236,7 @@ def test_no_such_file(tmp_path):
         ({}, "scores: found no scores, expected scores of some"),
         ({None: 1}, "scores, entry 1: architecture: found None, expected a string of NAS-Bench-201"),
         ({CELLS[0]: "high"}, "scores, entry 1: column score: found high, expected a number"),
+        ({CELLS[0]: 10**5000}, "scores, entry 1: column score: found an integer of 16610 bits, expected a number"),
         ({CELLS[0]: [1]}, "scores, entry 1: column score: found [1], expected a number"),
         ({CELLS[0]: True}, "scores, entry 1: column score: found True, expected a number"),
         (pd.DataFrame({"architecture": CELLS}), "scores: column score is missing; found architecture"),

@@ -162,7 +162,13 @@ def test_accepts_nullable_columns():
         (
             ["a"],
             [1.0],
-            "scores: expected one number for each network, but could not convert string to float: 'a'",
+            "scores: expected one number for each network, but found str32",
+        ),
+        (["1", "2"], [1.0, 2.0], "scores: expected one number for each network, but found str32"),
+        (
+            [10**400, 1.0],
+            [1.0, 2.0],
+            "scores: expected one number for each network, but int too large to convert to float",
         ),
         ([1.0, 2.0], [1j, 2.0], "performance: found complex numbers, expected real ones"),
         ([[1.0]], [1.0], "scores: found 2 dimensions, expected 1 (one number for each network)"),

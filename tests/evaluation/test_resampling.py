@@ -39,19 +39,28 @@ def test_neither_threads_nor_other_columns_change_the_resamples():
 
 
 @pytest.mark.parametrize("columns", [1, 3, 4, 9])
-@pytest.mark.parametrize("last_only", [False, True])
-def test_any_number_of_columns(columns, last_only):
+@pytest.mark.parametrize("last", [None, 1, 2, 3])
+def test_any_number_of_columns(columns, last):
+    last = last and min(last, columns)
     values = np.random.default_rng(1).normal(size=(columns, 600))
-    found = resampled_correlations(values, range(600), 0, np.random.default_rng(0), last_only=last_only)[0]
+    found = resampled_correlations(values, range(600), 0, np.random.default_rng(0), last=last)[0]
     expected = np.atleast_2d(np.corrcoef(stats.rankdata(values, axis=1)))
-    np.testing.assert_allclose(found, expected[-1] if last_only else expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found, expected[-(last or columns) :], rtol=0, atol=1e-14)
 
 
-def test_the_last_column_alone():
+@pytest.mark.parametrize("last", [1, 2])
+def test_the_last_columns_alone(last):
     values, classes = sample()
+    values[-1] = values[-1].round(1)
     whole = resampled_correlations(values, classes, 5, np.random.default_rng(0))
-    last = resampled_correlations(values, classes, 5, np.random.default_rng(0), last_only=True)
-    np.testing.assert_allclose(last, whole[:, -1], rtol=0, atol=1e-14)
+    found = resampled_correlations(values, classes, 5, np.random.default_rng(0), last=last)
+    np.testing.assert_allclose(found, whole[:, -last:], rtol=0, atol=1e-14)
+
+
+def test_a_column_correlates_with_itself_by_exactly_one():
+    values, classes = sample()
+    found = resampled_correlations([values[0], values[0]], classes, 20, np.random.default_rng(0), last=1)
+    assert (found == 1).all()
 
 
 def test_the_interval_covers_what_it_should():
@@ -82,8 +91,8 @@ def test_a_constant_column_has_no_correlation():
 
 
 def test_no_networks():
-    for last_only, shape in [(False, (2, 2, 2)), (True, (2, 2))]:
-        found = resampled_correlations(np.empty((2, 0)), [], 1, np.random.default_rng(0), last_only=last_only)
+    for last, shape in [(None, (2, 2, 2)), (1, (2, 1, 2))]:
+        found = resampled_correlations(np.empty((2, 0)), [], 1, np.random.default_rng(0), last=last)
         assert found.shape == shape
         assert np.isnan(found).all()
 
@@ -99,3 +108,9 @@ def test_no_networks():
 def test_mistakes(columns, classes, resamples, message):
     with pytest.raises(InputError, match=message):
         resampled_correlations(columns, classes, resamples, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_more_rows_than_columns(last):
+    with pytest.raises(InputError, match=f"last: found {last}, expected 1 to 1, the number of columns"):
+        resampled_correlations([[1.0, 2.0]], [0, 1], 1, np.random.default_rng(0), last=last)

@@ -88,6 +88,24 @@ def test_an_npy_header_is_believed_no_further_than_the_file_goes(tmp_path, shape
         read_array(path, "numbers")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (header((0, 10**30)), "its header announces other than plain values"),
+        (header((True,)) + b"a", "its header announces other than plain values"),
+        (header((1,), "|O") + b"N.".ljust(16), "its header announces other than plain values"),
+        (header((10**12,), "<U0"), "its header announces 1000000000000 bytes, and 0 follow"),
+        (header((10**12,), "|V0"), "its header announces 1000000000000 bytes, and 0 follow"),
+    ],
+)
+def test_an_npy_header_announces_plain_values(tmp_path, content, message):
+    (tmp_path / "file.npy").write_bytes(content)
+    with pytest.raises(InputError, match=rf"file.npy: not a readable .npy file: {message}$"):
+        read_array(tmp_path / "file.npy", "numbers")
+    with pytest.raises(InputError, match=rf"file.npz: array labels cannot be read: {message}$"):
+        read_images(npz(tmp_path / "file.npz", labels=content))
+
+
 def table(path: Path, rows: int, **columns: object) -> Path:
     content = {"index": pa.array(np.zeros(rows, dtype=np.int32)), "architecture": pa.array(["a"] * rows)} | columns
     pq.write_table(pa.table(content), path, compression="zstd")
@@ -127,6 +145,27 @@ def test_bombs_are_refused_before_they_take_memory(tmp_path):
 def test_columns_of_lists_and_records_are_refused(tmp_path, value):
     path = table(tmp_path / "file.parquet", 1, more=pa.array(value))
     with pytest.raises(InputError, match="column more: found lists or records, expected plain values"):
+        read_architectures(path)
+
+
+@pytest.mark.parametrize("column", ["architecture", "note"])
+def test_texts_that_are_none_are_refused(tmp_path, column):
+    texts = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(bytes(4) + b"\1\0\0\0"), pa.py_buffer(b"\xff")])
+    path = table(tmp_path / "file.parquet", 1, **{column: texts})
+    with pytest.raises(InputError, match=r"not a readable Parquet file: .*[Ii]nvalid UTF8"):
+        read_architectures(path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    path = table(tmp_path / "file.parquet", 1)
+    path.write_bytes(path.read_bytes().replace(b"architecture", b"architectur\xff"))
+    with pytest.raises(InputError, match="not a readable Parquet file: 'utf-8' codec can't decode byte 0xff"):
+        read_architectures(path)
+
+
+def test_a_date_that_there_is_not_is_refused(tmp_path):
+    path = table(tmp_path / "file.parquet", 1, day=pa.array([1 << 30], pa.date32()))
+    with pytest.raises(InputError, match=r"file\.parquet: not a table of plain columns: year 2941775 is out of range"):
         read_architectures(path)
 
 

@@ -68,6 +68,9 @@ def test_links_in_a_circle_are_one_line(tmp_path):
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(InputError, match=r"/a(/scores.csv)?: cannot be written: "):
         write(tmp_path / "a" / "scores.csv")
+    with pytest.raises(InputError, match=r"/a: cannot be written: Too many levels of symbolic links$"):
+        write(tmp_path / "a")
+    assert (tmp_path / "a").is_symlink()
 
 
 def test_unfinished_files_can_be_discarded(tmp_path):

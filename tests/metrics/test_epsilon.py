@@ -119,8 +119,20 @@ def test_outputs_may_be_tensors_without_a_gradient():
     assert epsilon(torch.tensor(LOW), torch.tensor(HIGH)) == epsilon(LOW, HIGH)
     with pytest.raises(InputError, match=r"^outputs: expected real numbers, but Can't call numpy\(\) on Tensor that "):
         epsilon(torch.tensor(LOW, requires_grad=True), HIGH)
-    with pytest.raises(InputError, match=r"^outputs: expected real numbers, but could not convert string to float"):
-        epsilon(["a"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kind"),
+    [
+        (["1", "2"], "str32"),
+        ([None, 1.0], "object"),
+        ([10**400, 1], "object"),
+        (np.zeros(2, "M8[Y]"), r"datetime64\[Y\]"),
+    ],
+)
+def test_outputs_that_are_no_numbers_are_refused(outputs, kind):
+    with pytest.raises(InputError, match=rf"^outputs: found {kind}, expected real numbers$"):
+        epsilon(outputs, outputs)
 
 
 def test_an_unknown_convention_is_refused():

@@ -221,6 +221,14 @@ def test_outputs_that_are_not_floating_point(dtype):
     assert refusal(output, (FIRST.to(dtype), LOGITS)) == expected
 
 
+@pytest.mark.parametrize(
+    ("found", "layout"),
+    [(FIRST.to_sparse(), "torch.sparse_coo on cpu"), (FIRST.to("meta"), "torch.strided on meta")],
+)
+def test_outputs_that_are_not_dense(found, layout):
+    assert refusal(output, found) == f"model: found outputs of layout {layout}, expected a dense tensor"
+
+
 # Outputs that are equal by symmetry.
 
 

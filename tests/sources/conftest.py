@@ -1,5 +1,6 @@
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,18 +18,19 @@ CONTENT = bytes(range(256)) * 4
 class Server(ThreadingHTTPServer):
     """Serves `files`.
 
-    Each request spends one of `faults`: a status, or bytes after which to hang up; the first request of a file in
-    `breaks` gets so many bytes of it. With `endless` every one is sent zeros, which a length precedes that `announces`
-    says.
+    Each request spends one of `faults`: a status, bytes after which to hang up, or seconds between bytes, without end;
+    the first request of a file in `breaks` gets so many bytes of it. With `endless` every one is sent zeros, which a
+    length precedes that `announces` says. Without `answers_range` the server says that it sends another part.
     """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: list[tuple[str, int]] = []
+        self.faults: list[tuple[str, float]] = []
         self.breaks: dict[str, int] = {}
         self.ranges: list[str | None] = []
         self.continues = True
+        self.answers_range = True
         self.endless = False
         self.announces = True
 
@@ -50,6 +52,8 @@ class Handler(BaseHTTPRequestHandler):
         content = self.server.files.get(name)
         if kind == "status" or content is None:
             return self.send_error(value or 404)
+        if kind == "drip":
+            return self.send_slowly(value)
         if self.server.endless:
             return self.send_without_end()
         start = int(wanted[6:-1]) if wanted and self.server.continues else 0
@@ -57,8 +61,19 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(416)
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            part = start if self.server.answers_range else 0
+            self.send_header("Content-Range", f"bytes {part}-{len(content) - 1}/{len(content)}")
         self.end_headers()
         self.wfile.write(content[start:][: value if kind == "cut" else None])
+
+    def send_slowly(self, seconds: float):
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"P")
+                time.sleep(seconds)
 
     def send_without_end(self):
         self.send_response(200)

@@ -47,6 +47,13 @@ def test_files_that_are_wanted_come_in_order(tmp_path):
     }
 
 
+@pytest.mark.parametrize("length", [0, 200, 550, 1550])  # within a header and contents
+def test_an_archive_that_is_cut_off_is_one_line(tmp_path, length):
+    path = write(tmp_path / "a.tar", (entry("a", 100), 100 * b"x"), (entry("b", 100), 100 * b"x"))
+    path.write_bytes(path.read_bytes()[:length])
+    assert refusal(path).startswith("a.tar: not a readable tar archive: ")
+
+
 def test_a_name_that_comes_twice_is_refused(tmp_path):
     members = [(entry(f"{folder}/a", 1), b"x") for folder in "bc"]
     assert refusal(write(tmp_path / "a.tar", *members)) == "a.tar/a: found two members of this name, expected one"

@@ -2,13 +2,16 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import threading
+import urllib.parse
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 from epsinas.errors import InputError
 from epsinas.sources import checksums, download
@@ -59,7 +62,7 @@ def test_a_wrong_file_in_the_cache_is_named_and_kept(tmp_path, server):
 def test_a_cut_connection_is_continued(tmp_path, server):
     server.faults = [("cut", 500), ("cut", 250)]
     assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=500-", "bytes=700-"]
+    assert server.ranges == [None, "bytes=500-", "bytes=750-"]
 
 
 def test_a_later_run_continues_what_an_earlier_one_left(tmp_path, server):
@@ -76,6 +79,33 @@ def test_a_server_that_cannot_continue_starts_anew(tmp_path, server):
     server.continues = False
     server.faults = [("cut", 500)]
     assert fetch(raw(server.address("raw.bin")), tmp_path).read_bytes() == CONTENT
+
+
+def test_another_part_than_was_asked_for_is_not_taken(tmp_path, server):
+    server.answers_range = False
+    server.faults = [("cut", 500)]
+    assert fetch(RawFile("raw.bin", (server.address("raw.bin"),)), tmp_path).read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=500-", None]
+
+
+def test_a_part_that_was_not_asked_for_is_no_file(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(requests.codes, "partial_content", 200)
+    address = server.address("raw.bin")
+    message = refusal(fetch, RawFile("raw.bin", (address,)), tmp_path)
+    assert message.startswith(f"raw.bin: cannot be downloaded from {address}: the server could not continue the downl")
+
+
+def test_a_server_that_sends_next_to_nothing_is_given_up(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    server.faults = 4 * [("drip", 0.05)]
+    message = refusal(fetch, RawFile("raw.bin", (server.address("raw.bin"),)), tmp_path)
+    assert re.search(r"raw.bin: the server sent \d bytes in 0.2 seconds; name a mirror", message)
+
+
+def test_a_server_that_directs_to_no_address_is_named(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(requests, "get", lambda *_, **__: urllib.parse.urlsplit("http://[::1"))
+    message = refusal(fetch, RawFile("raw.bin", (server.address("raw.bin"),)), tmp_path)
+    assert "raw.bin: Invalid IPv6 URL; name a mirror" in message
 
 
 def test_a_partial_file_longer_than_the_whole_is_dropped(tmp_path, server):

@@ -1,5 +1,6 @@
 import io
 import pickle
+import struct
 import tracemalloc
 import zipfile
 from collections import OrderedDict
@@ -177,6 +178,20 @@ def test_malicious_entries_are_refused(tmp_path, monkeypatch, entries, message):
     path = tmp_path / "file"
     path.write_bytes(frame(entries))
     assert message in refusal(path)
+
+
+def test_entries_that_are_read_again_and_again_are_refused(tmp_path):
+    """More entries than are kept, of which a last one takes one item after the other: days, for a file of 10 MB."""
+    entries, memo = b"", 3
+    for index in range(10):
+        items = b"".join(b"]r" + struct.pack("<I", memo + place) for place in range(300))
+        entries += b"K%c(" % index + items + b"X\x00\x00\x10\x00" + bytes(1 << 20) + b"t"
+        memo += 300
+    numbers = np.arange(3, memo).reshape(10, 300).T.ravel().tolist()
+    entries += b"K\x0a(" + b"".join(b"j" + struct.pack("<I", number) for number in numbers) + b"t"
+    path = tmp_path / "file"
+    path.write_bytes(frame(entries + b"u"))
+    assert refusal(path) == "file: found content that is used over and over, expected each once"
 
 
 def test_an_entry_that_never_ends_is_refused(tmp_path, monkeypatch):

@@ -170,6 +170,11 @@ def test_changed_bytes_are_found(official, tmp_path):
         (row(0, 0, hash=32 * "a" + "\n"), f"hash: found '{32 * 'a'}\\n', expected 32 hexadecimal digits"),
         (row(0, 0, metrics=metrics(1, 1.5, 0.5)), "valid accuracy: found 1.5, expected 0 to 1"),
         (row(0, 0, metrics=metrics(1, 0.5, float("nan"))), "test accuracy: found nan, expected 0 to 1"),
+        (row(0, 0, metrics=metrics((1 << 64) - 1, 0.5, 0.5)), "parameters: found -1, expected 0 or more"),
+        (
+            row(0, 0, operations="input,conv3x3-bn-relu,output\n"),
+            r"found white space in '010001000:input,conv3x3-bn-relu,output\n', expected none",
+        ),
         (row(0, 0, epochs=-1), "epochs: found -1, expected 1 to 32767"),
         (row(0, 0, matrix="010001001"), "found an edge from vertex 2 to vertex 2, expected"),
         (row(0, 0, operations="input,conv5x5,output"), "unknown operation 'conv5x5'"),

@@ -299,6 +299,44 @@ def test_values_are_checked_and_not_cast(tmp_path, keys, value, message):
     assert refusal(read_nas_bench_201, path) == expected
 
 
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (["full", "dataset_seed", "cifar10"], [], "found 0 trainings on cifar10, expected 1 to 127"),
+        (["less", "dataset_seed", "cifar10-valid"], [], "found 0 trainings on cifar10-valid, expected 1 to 127"),
+        (["full", "query"], set, "found a set of another kind, expected one of text and numbers"),
+        (["full", "query"], 3, "'int' object is not callable"),
+    ],
+)
+def test_trainings_are_checked(tmp_path, keys, value, message):
+    contents = nas_bench_201_contents()
+    place = contents["arch2infos"][0]
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = write_nas_bench_201(tmp_path / "odd.pth", contents)
+    expected = f"odd.pth: network 0: its results are not in the benchmark's format: {message}"
+    assert refusal(read_nas_bench_201, path) == expected
+
+
+def test_more_trainings_than_the_schema_can_number_are_refused(tmp_path):
+    contents = nas_bench_201_contents()
+    results = contents["arch2infos"][1]["full"]
+    results["dataset_seed"]["cifar10"] = list(range(128))
+    trial = results["all_results"]["cifar10", 888]
+    results["all_results"] |= {("cifar10", seed): trial for seed in range(128)}
+    path = write_nas_bench_201(tmp_path / "odd.pth", contents)
+    assert refusal(read_nas_bench_201, path).endswith("found 128 trainings on cifar10, expected 1 to 127")
+
+
+@pytest.mark.parametrize("second", [NAMES[0], f"{NAMES[1]}\n"])
+def test_an_architecture_comes_once_and_alone(tmp_path, second):
+    path = write_nas_bench_201(tmp_path / "odd.pth", nas_bench_201_contents() | {"meta_archs": [NAMES[0], second]})
+    message = refusal(read_nas_bench_201, path)
+    assert message.startswith("odd.pth: meta_archs: network 1: found '|")
+    assert message.endswith(": expected each architecture once, and nothing around it")
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 not a zip"])
 def test_a_file_that_is_not_torchs_is_named(tmp_path, content):
     path = tmp_path / "file.pth"
@@ -357,6 +395,12 @@ def test_a_wrong_archive_is_explained(tmp_path, monkeypatch, members, message):
     path = write_nats_bench(tmp_path / "nats.tar", members)
     assert refusal(read_nats_bench, path).removeprefix("nats.tar").removeprefix(": ").startswith(message)
     assert os.listdir(tmp_path) == ["nats.tar"]
+
+
+def test_an_archive_that_is_cut_off_is_one_line(tmp_path):
+    path = write_nats_bench(tmp_path / "nats.tar", {"meta": META, "000000": nats_record(0)})
+    path.write_bytes(path.read_bytes()[:2000])
+    assert refusal(read_nats_bench, path) == "nats.tar: not a readable tar archive: unexpected end of data"
 
 
 def test_a_bomb_in_the_archive_is_read_no_further_than_the_limit(tmp_path, monkeypatch):

@@ -141,6 +141,20 @@ def test_the_mirrors_tables_are_those_of_its_logs(mirror):
 # Mistakes and malice.
 
 
+def test_a_key_that_comes_twice_is_refused(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(name(log(3)), json.dumps(log(3))[:-1] + ', "status": "failed"}')
+    assert refused(path) == f"logs.zip: {name(log(3))}: not a JSON file: a key comes twice"
+
+
+def test_a_log_that_comes_twice_is_refused(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(name(log(3)), json.dumps(log(3)))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            file.writestr(name(log(3)), json.dumps(log(3, test_losses=[1.0, 1.0, 1.0])))
+    assert refused(path) == f"logs.zip: {name(log(3))}: found 2 members of this name, expected one"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -160,6 +174,10 @@ def test_the_mirrors_tables_are_those_of_its_logs(mirror):
         ({"test_losses": 5.0}, "test_losses: found float, expected list"),
         ({"recepie": "{}"}, "recipe: found an empty object, expected JSON like"),
         ({"recepie": {}}, "recepie: found dict, expected str"),
+        ({"data": "data/.."}, "data: found '..', expected a folder with the name of a data set"),
+        ({"data": "a\n\x1b[2J"}, r"data: found 'a\n\x1b[2J', expected a folder with the name of a data set"),
+        ({"data": 100 * "x"}, f"data: found '{60 * 'x'}'..., expected a folder with the name of a data set"),
+        ({"data": "\ud800"}, r"data: found '\ud800', expected a folder with the name of a data set"),
     ],
 )
 def test_a_log_that_is_not_as_described_is_refused(path, changes, message):

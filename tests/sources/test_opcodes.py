@@ -104,6 +104,10 @@ HOSTILE = {
     "no mark": (b"t", "found opcodes that fit no stack (byte 2)"),
     "below the mark": (b"K\x00(s", "found opcodes that fit no stack (byte 5)"),
     "marks": (300 * b"(" + b"N", "found opcodes that fit no stack (byte 258)"),
+    "sets in a list": (
+        b"](" + (1000 * b"\x8f" + b"e(") * 4200 + b"e",
+        "found more than 4194304 opcodes (byte 4194305)",
+    ),
     "name with a newline": (
         b"\x8c\x0aos\nX\x1b[2J\n\n\x8c\x06system\x93",
         "refused to load os\\nX\\x1b[2J\\n\\n.system; exp",

@@ -206,6 +206,7 @@ def test_scores_of_one_s_own(tmp_path):
         ),
         ("architecture,score\na,1\na,2\n", "column architecture: row 1: found a, expected each once"),
         ("architecture,score,dataset\na,1,mnist\n", "column dataset: row 0: found mnist, expected cifar10"),
+        ("architecture,score,score\na,1,2\n", "column score appears twice; found architecture, score, score"),
         ("", "not a readable CSV file"),
     ],
 )

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from epsinas import InputError
-from epsinas.study.config import Study, read_study
+from epsinas.study.config import Study, check_keys, read_study
 from tests.conftest import PROJECT
 
 STUDIES = [PROJECT / "config.yaml", *sorted((PROJECT / "workflow" / "studies").glob("*.yaml"))]
@@ -16,6 +16,19 @@ def minimal(**changes):
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_of_the_project_is_valid(path):
     assert read_study(yaml.safe_load(path.read_text())).sections
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path):
+    path = tmp_path / "study.yaml"
+    shared = "study: a\ntrain: &one {seeds: [{a: 1}, {a: 2}]}\nnas-bench-201: {own: *one, again: *one}\n"
+    path.write_text(shared)
+    check_keys([path])
+    path.write_text(shared + "nas-bench-101:\n  networks: 3\n  skeleton: {cells: 1}\n  networks: 4\n")
+    with pytest.raises(InputError, match=r"study.yaml: line 7: found key 'networks' a second time, expected it once"):
+        check_keys([str(path)])
+    path.write_text("study: &all {again: *all}\nstudy: b\n")
+    with pytest.raises(InputError, match="line 2: found key 'study' a second time"):
+        check_keys([path])
 
 
 def test_defaults_are_filled_in_at_every_depth():
@@ -70,6 +83,12 @@ def test_training_study():
         (minimal(section={"datasets": []}), r"config: nas-bench-201.datasets: \[\] should be non-empty"),
         (minimal(section={"weights": [1, 0.1]}), "weights: found 1 0.1, the larger one first; expected LOW < HIGH"),
         (minimal(study="a/b"), "config: study: 'a/b' does not match"),
+        (minimal(study=101 * "a"), r"config: study: 'a{60}'\.\.\. does not match"),
+        (minimal(seed=1 << 20_000), "config: Exceeds the limit .* for integer string conversion"),
+        (
+            minimal(section={"weights": [10**400, 1]}),
+            "config: nas-bench-201.weights.0: 10{400} is not of",
+        ),
         (minimal(study="a\n"), r"config: study: 'a\\n' does not match"),
         (minimal(section={"datasets": ["mine\n"]}), r"config: nas-bench-201.datasets.0: 'mine\\n' does not match"),
         (minimal(section={"metrics": ["epsilon\n"]}), r"config: nas-bench-201.metrics.0: 'epsilon\\n' does not match"),

@@ -85,8 +85,22 @@ def test_a_file_that_changed_between_its_retrieval_and_the_end_is_named(results)
     assert verify(results) == [f"{results / 'data/x.npz'}: found sha256 {found}, expected {digest('as it came')}"]
 
 
+SUM = 64 * "0"
+
+
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"inputs": [], "outputs": {"a": 1}}', '{"inputs": 3, "outputs": 4}']
+    "content",
+    [
+        *("", "[]", "{}", '{"inputs": 3, "outputs": 4}', '{"inputs": [], "outputs": {}}', 1000 * "["),
+        *(
+            json.dumps({"inputs": [], "outputs": {name: value}})
+            for name, value in [("a", 1), ("a", "text"), ("a", SUM.upper().replace("0", "A")), ("a", f"{SUM}\n")]
+        ),
+        *(
+            json.dumps({"inputs": [], "outputs": {name: SUM}})
+            for name in ("/etc/passwd", "../../data", "../../figures/../data", "a\n", "\x1b[2J", "\ud800", 5000 * "a")
+        ),
+    ],
 )
 def test_a_record_without_checksums_is_one_line(results, content):
     path = results / "provenance.json"

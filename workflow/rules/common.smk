@@ -12,12 +12,14 @@ from epsinas.errors import InputError
 from epsinas.paper.presentation import heading
 from epsinas.report.explorer import explored_request
 from epsinas.spaces import SPACES
-from epsinas.study.config import read_study
+from epsinas.study.config import check_keys, read_study
 from epsinas.study.data import describe_files, settle
 from epsinas.study.page import PAGES
 from epsinas.study.plan import TOGETHER, WILDCARDS, Plan, Run
 
 try:
+    if workflow.is_main_process:
+        check_keys(workflow.configfiles)
     STUDY, NEWS = settle(read_study(config))
     # Said once, not by every job that reads this file again.
     NEWS = [*NEWS, *describe_files(STUDY)] if workflow.is_main_process else []

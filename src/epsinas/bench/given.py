@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.files.whole import existing
 from epsinas.spaces.base import Space
 from epsinas.spaces.nas_bench_101 import NasBench101
@@ -171,8 +171,10 @@ def _number(score: Any, where: str) -> float:
     try:
         if isinstance(score, bool) or not isinstance(score, str | Real):
             raise TypeError
+        if isinstance(score, str) and ("_" in score or not score.isascii()):
+            raise ValueError  # Python reads digits of any script, with underscores
         return float(score)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: column score: found {_short(score)}, expected a number") from None
 
 
@@ -242,12 +244,12 @@ def _numbers(architecture: Any) -> list[Any] | None:
     if isinstance(architecture, str) and architecture[:1] in ("(", "["):
         try:
             architecture = ast.literal_eval(architecture)
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # the last two of what is nested deep
             return None
     return list(architecture) if isinstance(architecture, tuple | list | np.ndarray) else None
 
 
 def _short(value: Any) -> str:
     """Print a value on one line, its beginning where it is long."""
-    text = " ".join(str(value).split())
+    text = shown(value) if isinstance(value, int) else " ".join(str(value).split())
     return text if len(text) <= 80 else text[:77] + "..."

@@ -34,17 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(arguments)
     except InputError as error:
-        print(f"epsinas: {error}", file=sys.stderr)
-        return 2
+        return _said(f"{error}")
+    except MemoryError:
+        return _said("memory ended; expected more of it, a smaller batch or fewer jobs")
     except OSError as error:
         if arguments is None:
             _drop_output()
-        print(f"epsinas: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
-        return 2
+        return _said(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        print("epsinas: interrupted", file=sys.stderr)
-        return 130
+        return _said("interrupted", 130)
     return 0
+
+
+def _said(message: str, code: int = 2) -> int:
+    """Print a line on standard error, which may be full, and return an exit code."""
+    with suppress(OSError):
+        print(f"epsinas: {InputError(message)}", file=sys.stderr, flush=True)
+    return code
 
 
 def _run(arguments: Sequence[str] | None) -> None:

@@ -125,8 +125,8 @@ def _correlated(
     if columns.empty:
         return
     reached = performance.loc[columns.index]
-    found = _resampled(columns.assign(performance=reached), classes, resamples, rng, last_only=True)
-    for name, rho in zip(columns, found.T, strict=False):
+    found = _resampled(columns.assign(performance=reached), classes, resamples, rng, last=1)
+    for name, rho in zip(columns, found[:, 0].T, strict=False):
         tau, low, high = kendall_jackknife(columns[name], reached, classes.loc[columns.index])
         kendall = {"kendall": tau, "kendall_low": low, "kendall_high": high}
         yield {"metric": name, "archs": len(columns)} | with_interval("spearman", rho) | kendall
@@ -208,28 +208,32 @@ def partial_coefficients(
         if columns.empty:
             continue
         table = columns.join(sizes).assign(performance=performance)
-        place = {name: number for number, name in enumerate(table)}
-        found = _resampled(table, classes, resamples, rng)
-        for metric in columns:
-            one, reached = place[metric], place["performance"]
-            row = {"metric": metric, "archs": len(columns), "spearman": float(found[0, one, reached])}
+        # Rows of the sizes and the performance, which every metric is taken together with.
+        last = sizes.shape[1] + 1
+        found = _resampled(table, classes, resamples, rng, last=last)
+        place = {name: number for number, name in enumerate([*sizes, "performance"])}
+        reached = place["performance"]
+        for number, metric in enumerate(columns):
+            rho = found[:, :, number]
+            row = {"metric": metric, "archs": len(columns), "spearman": float(rho[0, reached])}
+            matrices = np.block([[found[:, :, -last:], rho[:, :, None]], [rho[:, None], np.ones((len(rho), 1, 1))]])
             for name, fixed in given.items():
-                partial = partial_correlation(found, one, reached, [place[f"with_{count}"] for count in fixed])
+                partial = partial_correlation(matrices, last, reached, [place[f"with_{count}"] for count in fixed])
                 row |= with_interval(f"given_{name}", partial)
             for size in sizes:
-                row |= with_interval(str(size), found[:, one, place[size]])
+                row |= with_interval(str(size), rho[:, place[size]])
             rows[metric] = row
     return pd.DataFrame([rows[name] for name in scores if name in rows])
 
 
 def _resampled(
-    table: pd.DataFrame, classes: pd.Series, resamples: int, rng: np.random.Generator, last_only: bool = False
+    table: pd.DataFrame, classes: pd.Series, resamples: int, rng: np.random.Generator, last: int | None = None
 ) -> NDArray[np.float64]:
     """Return `resampled_correlations` of the columns of a table by network."""
     from epsinas.evaluation.resampling import resampled_correlations
 
     columns, labels = table.to_numpy(np.float64).T, classes.loc[table.index].to_numpy()
-    return resampled_correlations(columns, labels, resamples, rng, last_only=last_only)
+    return resampled_correlations(columns, labels, resamples, rng, last=last)
 
 
 def differences(
@@ -293,7 +297,7 @@ def _differences(
     if len(scores) < 2:
         return []
     table = scores.assign(performance=performance.loc[scores.index])
-    found = _resampled(table, classes, resamples, rng, last_only=True)
+    found = _resampled(table, classes, resamples, rng, last=1)[:, 0]
     (among,) = _resampled(scores, classes, 0, rng)
     place = {name: number for number, name in enumerate(scores)}
     rows = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, one_line
 from epsinas.evaluation.intervals import percentile_interval
 
 SIX = ("spearman_global", "spearman_top10", "kendall_global", "kendall_top10", "top10_top10", "top64_top5")
@@ -128,10 +128,13 @@ def bootstrap(
     if len(kept_scores) < 2:
         return dict.fromkeys(SIX, (np.nan, np.nan))
 
+    from epsinas.evaluation.multiplicities import Multiset  # imports numba
+
+    networks = Multiset(kept_scores, kept_performance, higher_is_better)
     measured = np.empty((resamples, len(SIX)))
     for row in measured:
         drawn = rng.integers(len(kept_scores), size=len(kept_scores))
-        row[:] = _six(kept_scores[drawn], kept_performance[drawn], higher_is_better)
+        row[:] = networks.six(np.bincount(drawn, minlength=len(kept_scores)))
     return {name: percentile_interval(column, confidence) for name, column in zip(SIX, measured.T, strict=True)}
 
 
@@ -152,9 +155,12 @@ def one_per_network(name: str, values: ArrayLike, networks: int | None = None) -
     if np.iscomplexobj(values):  # a conversion would drop the imaginary parts
         raise InputError(f"{name}: found complex numbers, expected real ones")
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: expected one number for each network, but {error}") from None
+        given = np.asarray(values)
+        if given.dtype.kind not in "biufO":  # text would be read, and dates counted
+            raise TypeError(f"found {given.dtype.name}")
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{name}: expected one number for each network, but {one_line(error)}") from None
     if array.ndim != 1:
         raise InputError(f"{name}: found {array.ndim} dimensions, expected 1 (one number for each network)")
     if networks is not None and len(array) != networks:

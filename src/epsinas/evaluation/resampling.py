@@ -24,7 +24,7 @@ def resampled_correlations(
     resamples: int,
     rng: np.random.Generator,
     *,
-    last_only: bool = False,
+    last: int | None = None,
     threads: int = 1,
 ) -> NDArray[np.float64]:
     """Return Spearman's rho of every pair of columns, of a sample and of its resamples by whole classes.
@@ -40,13 +40,12 @@ def resampled_correlations(
         classes: (networks,) any labels; networks with the same one are drawn together.
         resamples: how many, 0 or more.
         rng: source of randomness; the same state gives the same resamples, whatever the columns and threads.
-        last_only: correlate with the last column only, which takes less time.
+        last: correlate with so many of the last columns only, which takes less time; with all where it is None.
         threads: of the processor.
 
     Returns:
-        (1 + resamples, columns, columns) float64: the sample's own matrix, then those of the resamples; with
-        `last_only`, of each the last row, (1 + resamples, columns). NaN where a column is constant, in the resample or
-        altogether.
+        (1 + resamples, last, columns) float64: the last rows of the sample's own matrix, then those of the resamples.
+        NaN where a column is constant, in the resample or altogether.
 
     Raises:
         InputError: an argument has another form, or a value is not finite.
@@ -64,22 +63,27 @@ def resampled_correlations(
         raise InputError("columns: found a value that is not finite, expected one for each network")
     if resamples < 0:
         raise InputError(f"resamples: found {resamples}, expected 0 or more")
+    rows = len(values) if last is None else last
+    if not 0 < rows <= len(values):
+        raise InputError(f"last: found {rows}, expected 1 to {len(values)}, the number of columns")
     if not len(labels):
-        return np.full((1 + resamples, *(len(values),) * (1 if last_only else 2)), np.nan)
-    order = np.argsort(values, axis=1, kind="stable").astype(np.int32)
-    sorted_values = np.take_along_axis(values, order.astype(np.intp), axis=1)
+        return np.full((1 + resamples, rows, len(values)), np.nan)
+    order = np.argsort(values, axis=1, kind="stable")
+    sorted_values = np.take_along_axis(values, order, axis=1)
+    order = order.astype(np.uint32)  # unsigned, since an index that might be negative takes a comparison
     # The end of every group of equal values.
-    last = np.ones(values.shape, np.bool_)
-    last[:, :-1] = sorted_values[:, 1:] != sorted_values[:, :-1]
+    ends = np.ones(values.shape, np.bool_)
+    ends[:, :-1] = sorted_values[:, 1:] != sorted_values[:, :-1]
     labels = labels.astype(np.int32)
     total = int(labels.max()) + 1
 
     def work(drawn: NDArray[np.int32]) -> NDArray[np.float64]:
-        return _correlations(order, last, labels, drawn, len(values) - 1 if last_only else 0)
+        if rows == 1:
+            return _with_last(order, ends, labels, drawn)[:, None]
+        return _correlations(order, ends, labels, drawn, len(values) - rows)
 
     with ThreadPoolExecutor(threads) as pool:
-        found = np.concatenate(list(pool.map(work, _counts(total, resamples, rng))))
-    return found[:, 0] if last_only else found
+        return np.concatenate(list(pool.map(work, _counts(total, resamples, rng))))
 
 
 def _counts(classes: int, resamples: int, rng: np.random.Generator) -> Iterable[NDArray[np.int32]]:
@@ -101,13 +105,78 @@ def _tallied(drawn):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True, error_model="numpy")
-def _correlations(order, last, labels, counts, first):  # type: ignore[no-untyped-def]
+def _with_last(order, ends, labels, counts):  # type: ignore[no-untyped-def]
+    """Return (resamples, columns): rho of every column with the last one.
+
+    What is at one value has one rank, so that only the sum over it is needed of the other column's ranks.
+    """
+    columns, networks = order.shape
+    found = np.empty((len(counts), columns))
+    # Side by side, for each network: its weight, and with that its rank in the last column.
+    pairs = np.empty(2 * networks)
+    ranks = np.empty(networks)
+    for resample in range(len(counts)):
+        total = 0.0
+        for network in range(networks):
+            pairs[2 * network] = counts[resample, labels[network]]
+            total += pairs[2 * network]
+        own = _rank(order[-1], ends[-1], pairs[::2], total, ranks)
+        for network in range(networks):
+            pairs[2 * network + 1] = ranks[network] * pairs[2 * network]
+        for column in range(columns):
+            product, size = _with_weighted(order[column], ends[column], pairs, total)
+            found[resample, column] = product / np.sqrt(size * own)
+    return found
+
+
+@compiled(nogil=True, error_model="numpy")
+def _with_weighted(order, ends, pairs, total):  # type: ignore[no-untyped-def]
+    """Return the products of a column's ranks with those in `pairs`, and with themselves."""
+    below = -total / 2
+    product = size = tied = sums = 0.0
+    for place in range(order.size):
+        at = np.uintp(2) * np.uintp(order[place])
+        tied += pairs[at]
+        sums += pairs[at + np.uintp(1)]
+        if ends[place]:
+            rank = below + tied / 2
+            product += rank * sums
+            size += rank * rank * tied
+            below += tied
+            tied = sums = 0.0
+    return product, size
+
+
+@compiled(nogil=True, error_model="numpy")
+def _rank(order, ends, weights, total, ranks):  # type: ignore[no-untyped-def]
+    """Write the ranks of a column less their mean; return the weighted sum of their squares."""
+    below = -total / 2
+    size = 0.0
+    start = 0
+    for place in range(order.size):
+        if not ends[place]:
+            continue
+        tied = 0.0
+        for member in range(start, place + 1):
+            tied += weights[np.uintp(order[member])]
+        rank = below + tied / 2
+        for member in range(start, place + 1):
+            ranks[np.uintp(order[member])] = rank
+        size += rank * rank * tied
+        below += tied
+        start = place + 1
+    return size
+
+
+@compiled(nogil=True, error_model="numpy")
+def _correlations(order, ends, labels, counts, first):  # type: ignore[no-untyped-def]
     """Return (resamples, columns from `first` on, columns)."""
     columns, networks = order.shape
     found = np.empty((len(counts), columns - first, columns))
     weights = np.empty(networks)
     roots = np.empty(networks)
     ranks = np.empty((columns, networks))
+    sizes = np.empty(columns)
     for resample in range(len(counts)):
         total = 0.0
         for network in range(networks):
@@ -115,29 +184,12 @@ def _correlations(order, last, labels, counts, first):  # type: ignore[no-untype
             # On either side of a product of two ranks.
             roots[network] = np.sqrt(weights[network])
             total += weights[network]
-        middle = (total + 1) / 2
         for column in range(columns):
-            below = 0.0
-            start = 0
-            for place in range(networks):
-                if not last[column, place]:
-                    continue
-                tied = 0.0
-                for member in range(start, place + 1):
-                    tied += weights[order[column, member]]
-                rank = below + (tied + 1) / 2 - middle
-                for member in range(start, place + 1):
-                    network = order[column, member]
-                    ranks[column, network] = rank * roots[network]
-                below += tied
-                start = place + 1
+            sizes[column] = _rank(order[column], ends[column], weights, total, ranks[column])
+            ranks[column] *= roots
         products = _products(ranks, first)
-        for other in range(columns):
-            size = (ranks[other] ** 2).sum()
-            for one in range(first, columns):
-                found[resample, one - first, other] = products[one - first, other] / np.sqrt(size)
         for one in range(first, columns):
-            found[resample, one - first] /= np.sqrt(products[one - first, one])
+            found[resample, one - first] = products[one - first] / np.sqrt(sizes[one] * sizes)
     return found
 
 

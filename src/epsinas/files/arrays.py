@@ -46,7 +46,9 @@ def array_in(file: IO[bytes], size: int) -> np.ndarray:
     if version not in _HEADERS:
         raise ValueError(f"found version {version} of the format, expected 1 or 2")
     shape, _, dtype = _HEADERS[version](file)
-    wanted = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or not all(type(length) is int and abs(length) < 1 << 63 for length in shape):
+        raise ValueError("its header announces other than plain values")
+    wanted = math.prod(shape) * max(1, dtype.itemsize)  # texts of no length count, too
     if min(shape, default=0) < 0 or wanted > size - file.tell():
         raise ValueError(f"its header announces {wanted} bytes, and {size - file.tell()} follow")
     file.seek(0, io.SEEK_SET)

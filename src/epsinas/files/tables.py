@@ -245,11 +245,15 @@ def read_own_scores(path: str | Path, networks: pd.DataFrame, datasets: Sequence
     path = existing(path)
     try:
         table = pd.read_csv(path, dtype={"architecture": str, "dataset": str})
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()  # pandas renames what comes twice
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV file: {one_line(error)}") from error
     for name in ("architecture", "score"):
         if name not in table:
             raise InputError(f"{path}: column {name} is missing; found {_listed([str(column) for column in table])}")
+    for name in ("architecture", "dataset", "score"):
+        if header.count(name) > 1:
+            raise InputError(f"{path}: column {name} appears twice; found {_listed(header)}")
     score = pd.to_numeric(table["score"], errors="coerce")
     known = networks.set_index("architecture")["index"]
     dataset = table["dataset"].fillna("") if "dataset" in table else pd.Series("", index=table.index)
@@ -329,7 +333,7 @@ def _opened(path: str | Path) -> pq.ParquetFile:
         # Texts stay as numbers in a list of those that there are, until it is known how long they are together.
         texts = [column.name for column in columns if column.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(path, metadata=metadata, read_dictionary=texts)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
 
 
@@ -357,6 +361,7 @@ def _read(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
                         characters += pc.sum(lengths.take(chunk.indices)).as_py() or 0
                 check_unpacked(path, characters, Path(path).stat().st_size)
                 table = table.set_column(number, table.column_names[number], values.cast(values.type.value_type))
+        table.validate(full=True)  # such as that texts are texts
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file: {one_line(error)}") from error
     return table
@@ -389,7 +394,10 @@ def _conform(table: pa.Table, schema: TableSchema, path: Path) -> pd.DataFrame:
     if not table.num_rows and not schema.empty:
         raise InputError(f"{path}: found 0 rows, expected at least one")
     # Without the metadata that pandas adds: it would take a column named `index` for the data frame's own.
-    frame = table.to_pandas(ignore_metadata=True)
+    try:
+        frame = table.to_pandas(ignore_metadata=True)
+    except ValueError as error:  # such as a date that pandas has none for
+        raise InputError(f"{path}: not a table of plain columns: {one_line(error)}") from error
     frame = frame.drop(columns=[name for name in frame if name.startswith("__index_level_")])
     for column in schema.columns:
         if column.null and pa.types.is_integer(column.type):

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, their checksums, and how large they may become."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -63,6 +64,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))  # which os.replace does not mind either
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         _unfinished.add(temporary)
         target.parent.mkdir(parents=True, exist_ok=True)

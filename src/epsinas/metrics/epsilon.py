@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from epsinas.engines.base import Deviations
-from epsinas.errors import InputError, one_line
+from epsinas.errors import InputError, one_line, shown
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
 from epsinas.metrics.normalisation import check_zeros, compare, normalise
 from epsinas.metrics.rounding import Normalised, normalised, score_normalised
@@ -58,14 +60,15 @@ def epsilon(outputs_low: ArrayLike, outputs_high: ArrayLike, zeros: str = "maske
 def _real(outputs: ArrayLike) -> np.ndarray:
     """Return outputs as float64; raise `InputError` where they are not real numbers."""
     try:
-        # A conversion would drop the imaginary parts.
-        if np.iscomplexobj(outputs):
-            raise InputError("outputs: found complex numbers, expected real ones")
-        return np.asarray(outputs, np.float64)
-    except InputError:
-        raise
+        values = np.asarray(outputs)
     except (RuntimeError, TypeError, ValueError) as error:  # torch's, of a tensor with a gradient, is a RuntimeError
         raise InputError(f"outputs: expected real numbers, but {one_line(error)}") from None
+    # A conversion would drop imaginary parts, and read texts.
+    if values.dtype.kind == "c":
+        raise InputError("outputs: found complex numbers, expected real ones")
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"outputs: found {values.dtype.name}, expected real numbers")
+    return values.astype(np.float64)
 
 
 def check_weights(weights: Sequence[float]) -> None:
@@ -74,8 +77,8 @@ def check_weights(weights: Sequence[float]) -> None:
     Raises:
         InputError: they are not two finite positive numbers, the first below the second.
     """
-    if len(weights) != 2 or not all(np.isfinite(weight) and weight > 0 for weight in weights):
-        raise InputError(f"weights: found {' '.join(map(str, weights))}, expected two positive numbers")
+    if len(weights) != 2 or not all(isinstance(one, Real) and 0 < one <= sys.float_info.max for one in weights):
+        raise InputError(f"weights: found {' '.join(map(shown, weights))}, expected two positive numbers")
     if weights[0] >= weights[1]:
         relation = "equal weights" if weights[0] == weights[1] else "the larger one first"
         raise InputError(f"weights: found {weights[0]} {weights[1]}, {relation}; expected LOW < HIGH")

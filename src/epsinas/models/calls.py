@@ -98,6 +98,8 @@ def output(result: object) -> Tensor:
         raise InputError(f"model: found outputs of type {type(result).__name__}, expected a tensor")
     if not found.is_floating_point():
         raise InputError(f"model: found outputs of type {found.dtype}, expected floating-point numbers")
+    if found.layout is not torch.strided or found.is_meta:
+        raise InputError(f"model: found outputs of layout {found.layout} on {found.device}, expected a dense tensor")
     return found
 
 

@@ -68,7 +68,7 @@ def _agreement(one: Compared, pair: dict[str, Any], resamples: int, rng: np.rand
         own = both[members.loc[both.index]]
         if one.classes.loc[own.index].nunique() < _FEWEST:
             continue
-        found = resampled_correlations(own.T, one.classes.loc[own.index], resamples, rng)[:, 0, 1]
+        found = resampled_correlations(own.T, one.classes.loc[own.index], resamples, rng, last=1)[:, 0, 0]
         row = {"kind": pair["kind"], "of": pair["of"], "population": population, "archs": len(own)}
         row |= with_interval("agreement", found)
         if np.isfinite(pair["trainings"]):

@@ -3,6 +3,7 @@
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -71,7 +72,8 @@ def tar_members(
                 if member.size > limit:
                     raise InputError(f"{where}: found {member.size} bytes, expected at most {limit}")
                 found.add(name)
-                yield name, cast(BinaryIO, archive.extractfile(member))
+                file = cast(BinaryIO, archive.extractfile(member))
+                yield name, BytesIO(file.read())  # here, where it is known what an archive that is cut off raises
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

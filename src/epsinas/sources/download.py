@@ -4,6 +4,7 @@ import errno
 import hashlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 RETRY_WAITS = (1.0, 4.0, 16.0)
 """Seconds before the second, third and fourth attempt."""
 TIMEOUT = 60.0
-"""Seconds without an answer."""
+"""Seconds without an answer, or in which hardly anything of it comes."""
+
+SLOWEST = 1 << 14
+"""Bytes that come in this time at least."""
+
 CHUNK = 1 << 16
 """Bytes; a connection that breaks loses no more than this."""
 
@@ -162,6 +167,8 @@ def _download_http(raw: RawFile, address: str, partial: Path, progress: Progress
             if wait is None or not _may_pass(error):
                 raise _Refused(_reason(error)) from error
             time.sleep(wait)
+        except ValueError as error:  # such as an address that is none, to which the server directs
+            raise _Refused(one_line(error)) from error
 
 
 def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress) -> None:
@@ -173,11 +180,12 @@ def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress
     if start:
         headers["Range"] = f"bytes={start}-"
     with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if start and response.status_code == requests.codes.requested_range_not_satisfiable:
-            partial.unlink()  # it is as long as the file, or longer: start anew on the next attempt
+        continued = response.status_code == requests.codes.partial_content
+        another = continued and not (start and response.headers.get("Content-Range", "").startswith(f"bytes {start}-"))
+        if another or (start and response.status_code == requests.codes.requested_range_not_satisfiable):
+            partial.unlink(missing_ok=True)  # perhaps it is as long as the file, or longer: start anew the next time
             raise requests.exceptions.ChunkedEncodingError("the server could not continue the download")
         response.raise_for_status()
-        continued = response.status_code == requests.codes.partial_content
         start = start if continued else 0
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else raw.size
@@ -187,11 +195,29 @@ def _continue_http(raw: RawFile, address: str, partial: Path, progress: Progress
             progress(raw.name, total) as advance,
         ):
             advance(start)
-            for chunk in response.iter_content(chunk_size=CHUNK):
+            for chunk in _chunks(response):
                 start += len(chunk)
                 _require_size(raw, start)
                 file.write(chunk)
                 advance(len(chunk))
+
+
+def _chunks(response: "requests.Response") -> Iterator[bytes]:
+    """Yield what comes, as it comes, for as long as enough of it does."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    began, received = time.monotonic(), 0
+    try:
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
+            yield chunk
+            received += len(chunk)
+            if time.monotonic() - began > TIMEOUT:
+                if received < SLOWEST:
+                    raise requests.ReadTimeout(f"the server sent {received} bytes in {TIMEOUT:g} seconds")
+                began, received = time.monotonic(), 0
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
 
 
 def _may_pass(error: "requests.RequestException") -> bool:

@@ -328,6 +328,7 @@ class _Reader:
     def __init__(self, file: BinaryIO, path: Path, key: str):
         self._file, self._path, self._key = file, path, key
         self._allowance = Allowance(path.stat().st_size)
+        self._read_again = Allowance(path.stat().st_size)  # of which the official file needs a single entry
         self._head = self._closing = b""  # what stands before the first entry, and what closes the batch that it opens
         self._out = np.empty(0, dtype=np.uint8)
         self._starts: list[int] = []  # where each entry begins in the file, and the last one ends
@@ -461,6 +462,7 @@ class _Reader:
             end = self._starts[entry + 1] if entry + 1 < len(self._starts) else start + LARGEST
             block = np.frombuffer(self._bytes(start, end + 8), dtype=np.uint8)
             content = self._cut(block, 0, self._memos[entry], whole=True)[1]
+        self._read_again.take(len(content))
         unpickler = _EntryUnpickler(content, self._shared, self._allowance)
         unpickler.load()
         return unpickler.memo.copy()
@@ -483,7 +485,7 @@ class _Reader:
     def _load(self, content: bytes) -> Any:
         try:
             return _EntryUnpickler(content, self._shared, self._allowance).load()
-        except MemoryError:
+        except (MemoryError, InputError):
             raise
         except pickle.UnpicklingError as error:
             raise InputError(f"{self._path.name}: {one_line(error)}") from error

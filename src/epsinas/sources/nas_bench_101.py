@@ -128,6 +128,10 @@ def _row(content: bytes, where: str) -> _Row:
             raise InputError(f"{where}: {split} accuracy: found {getattr(row, split)}, expected 0 to 1")
     if not _HASH.fullmatch(row.hash):
         raise InputError(f"{where}: hash: found {shown(row.hash)}, expected 32 hexadecimal digits")
+    if row.architecture.split() != [row.architecture]:
+        raise InputError(f"{where}: found white space in {shown(row.architecture)}, expected none")
+    if row.parameters < 0:
+        raise InputError(f"{where}: parameters: found {row.parameters}, expected 0 or more")
     if type(epochs) is not int or not 0 < epochs < 1 << 15:
         raise InputError(f"{where}: epochs: found {shown(epochs)}, expected 1 to {(1 << 15) - 1}")
     return row

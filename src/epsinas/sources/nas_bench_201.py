@@ -5,8 +5,9 @@ one network at a time, and a trial's record goes through the benchmark package's
 """
 
 import bz2
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,6 +45,15 @@ _SETS = (
 
 _MEMBER = re.compile(r"(meta|[0-9]{6})\.pickle\.pbz2")
 """Of the archive: the list of all strings, and the networks."""
+
+_MOST_SEEDS = 127
+"""Trainings of a network, of which the schema can number so many; the official files have up to three."""
+
+_OTHER_FORMAT = (
+    *(LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError),
+    pickle.UnpicklingError,  # of what stands for a function, where a record has one in the place of a method
+)
+"""What a record of another format raises in the benchmark's package."""
 
 _EPOCHS = {12: ("less", "12"), 200: ("full", "200")}
 """What trainings of so many epochs are called in the `.pth` and in the archive."""
@@ -139,9 +149,9 @@ class _Results:
         try:
             short, long = (_arch_results(record, epochs) for epochs in _EPOCHS)
             rows = [(index, *row) for results, epochs in ((short, 12), (long, 200)) for row in _rows(results, epochs)]
-            trials = short.query("cifar10-valid").values()
+            trials = _trials(short, "cifar10-valid").values()
             seconds = float(np.mean([_number(trial.get_train()["all_time"], "time of training") for trial in trials]))
-        except (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError) as error:
+        except _OTHER_FORMAT as error:
             raise InputError(f"{where}: {_missing(error)}") from error
         self._rows += rows
         self._seconds[index] = seconds
@@ -152,9 +162,12 @@ class _Results:
             raise InputError(
                 f"{self._name}: meta_archs: found {type(names).__name__}, expected a list of architectures"
             )
+        space, known = NasBench201(), set()
         for index, name in enumerate(names):
             try:
-                NasBench201().parse(name)
+                if space.format(space.parse(name)) != name or name in known:
+                    raise InputError("expected each architecture once, and nothing around it")
+                known.add(name)
             except (InputError, TypeError, AttributeError) as error:
                 found = f"{shown(name)}: {one_line(error)}"
                 raise InputError(f"{self._name}: meta_archs: network {index}: found {found}") from None
@@ -183,10 +196,18 @@ def _arch_results(record: Any, epochs: int) -> Any:
     return ArchResults.create_from_state_dict(found)
 
 
+def _trials(results: Any, dataset: str) -> Mapping[Any, Any]:
+    """Return the trainings on a data set by their seeds."""
+    trials = results.query(dataset)
+    if not 0 < len(trials) <= _MOST_SEEDS:
+        raise ValueError(f"found {len(trials)} trainings on {dataset}, expected 1 to {_MOST_SEEDS}")
+    return trials
+
+
 def _rows(results: Any, epochs: int) -> Iterator[tuple]:
     """Yield (dataset, split, epochs, seed, accuracy) of one network, seed None for the mean."""
     for dataset, split, trained_on, set_name in _SETS:
-        trials = results.query(trained_on)
+        trials = _trials(results, trained_on)
         accuracies = {
             seed: _number(trial.get_eval(set_name)["accuracy"], "accuracy", 100) for seed, trial in trials.items()
         }

@@ -11,6 +11,7 @@ import re
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -40,6 +41,7 @@ _SEED_LIMIT = 127
 """The largest number that the schema has for a seed."""
 
 _LOG = re.compile(r"log_stats_model_[0-9]+_.*\.json")
+_DATASET = re.compile(r"[\w-]{1,40}")
 _SPLITS = {"valid": "val_losses", "test": "test_losses"}
 
 
@@ -143,6 +145,9 @@ def _logs(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     logs = [member for member in members if _LOG.fullmatch(PurePosixPath(member.filename).name)]
     if not logs:
         raise InputError(f"{path.name}: found no logs, expected members like log_stats_model_0_..._0.json")
+    often, count = Counter(member.filename for member in logs).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{path.name}: {often}: found {count} members of this name, expected one")
     return logs
 
 
@@ -162,7 +167,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> b
 
 def _run(content: bytes, where: str) -> TrainingLog:
     try:
-        log = json.loads(content)
+        log = json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not a JSON file: {one_line(error)}") from error
     if not isinstance(log, dict):
@@ -182,10 +187,20 @@ def _run(content: bytes, where: str) -> TrainingLog:
         # The benchmark's script gives another status to a run whose loss is NaN, but not to one whose loss is infinite.
         losses = dict.fromkeys(_SPLITS)
     dataset = PurePosixPath(_entry(log, "data", str, where)).name
+    if not _DATASET.fullmatch(dataset):
+        raise InputError(f"{where}: data: found {shown(dataset)}, expected a folder with the name of a data set")
     started = (_entry(log, "init_time", str, where), _entry(log, "experiment_id", int, where))
     return TrainingLog(
         index, architecture, dataset, started, epochs, losses, _integer(log, "num_params", 0, 1 << 53, where)
     )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, none of whose keys comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key comes twice")
+    return found
 
 
 def _entry(log: dict, key: str, kind: type, where: str) -> Any:

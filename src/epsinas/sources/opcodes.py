@@ -25,7 +25,7 @@ CHOSEN_KEYS = 10_000
 """Keys whose hashes a file can choose, tuples and long integers; NAS-Bench-201's networks have up to 30."""
 
 _MOST = 1 << 22
-"""Entries of the memo and of the stack; the largest published file has 50,000."""
+"""Opcodes, of which each may make an object of 200 bytes; the published files have up to 300,000."""
 
 _DEEPEST = 256
 """Marks within marks."""
@@ -100,7 +100,7 @@ _LONG, _LONG1 = b"".join((pickle.LONG, pickle.LONG1))
 _PUT, _BINPUT, _LONG_BINPUT, _MEMOIZE = b"".join((pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE))
 _GET, _BINGET, _LONG_BINGET = b"".join((pickle.GET, pickle.BINGET, pickle.LONG_BINGET))
 
-_FINE, _OPCODE, _SHORT, _STACK, _MEMO, _KEY, _KEYS = range(7)
+_FINE, _OPCODE, _SHORT, _STACK, _MEMO, _KEY, _KEYS, _MANY = range(8)
 _PROBLEMS = {
     _OPCODE: "an opcode that the format does not need",
     _SHORT: "the end of the file before that of the pickle",
@@ -108,6 +108,7 @@ _PROBLEMS = {
     _MEMO: "a number in the memo that is out of order",
     _KEY: f"a key of more than {LARGEST_KEY} parts",
     _KEYS: f"more than {CHOSEN_KEYS} tuples or long integers as keys",
+    _MANY: f"more than {_MOST} opcodes",
 }
 
 
@@ -144,6 +145,8 @@ def _look_over(data, widths, stack, memo, marks, in_order):  # type: ignore[no-u
         if opcode == _STOP:
             return (_FINE, at) if depth > base else (_STACK, start)
         opcodes += 1
+        if opcodes > _MOST:
+            return _MANY, start
 
         if opcode in (_PROTO, _FRAME):
             continue

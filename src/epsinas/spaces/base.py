@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.registry import Registry
 from epsinas.spaces.operations import Operations, RecurrentOperations, Tensor
 
@@ -109,7 +109,7 @@ def check_skeleton(space: Space, **least: int) -> None:
     for field in dataclasses.fields(space):
         found, smallest = getattr(space, field.name), least.get(field.name, 1)
         if isinstance(found, bool) or not isinstance(found, Integral) or found < smallest:
-            raise InputError(f"{field.name}: found {found!r}, expected a whole number, {smallest} or more")
+            raise InputError(f"{field.name}: found {shown(found)}, expected a whole number, {smallest} or more")
 
 
 def space(name: str, **skeleton: int) -> Space:

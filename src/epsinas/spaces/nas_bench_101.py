@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import Operations, Tensor
 
@@ -167,8 +167,8 @@ class NasBench101:
         vertices = math.isqrt(len(bits))
         if not colon or set(bits) - {"0", "1"} or vertices**2 != len(bits) or vertices < 2:
             raise InputError(
-                f"malformed architecture {architecture.strip()!r}: expected the 0s and 1s of a square matrix, a colon "
-                "and the operations, such as '010001000:input,conv3x3-bn-relu,output'"
+                f"malformed architecture {shown(architecture.strip(), 200)}: expected the 0s and 1s of a square "
+                "matrix, a colon and the operations, such as '010001000:input,conv3x3-bn-relu,output'"
             )
         matrix = tuple(tuple(map(int, bits[start : start + vertices])) for start in range(0, len(bits), vertices))
         cell = Cell(matrix, tuple(names.split(",")))
@@ -348,12 +348,12 @@ def _check(cell: Cell) -> None:
         raise InputError(f"found {len(cell.operations)} operations for {len(cell.matrix)} vertices, expected as many")
     if (cell.operations[0], cell.operations[-1]) != (INPUT, OUTPUT):
         raise InputError(
-            f"found {cell.operations[0]!r} as the first operation and {cell.operations[-1]!r} as the last, "
+            f"found {shown(cell.operations[0])} as the first operation and {shown(cell.operations[-1])} as the last, "
             f"expected {INPUT} and {OUTPUT}"
         )
     for name in cell.operations[1:-1]:
         if name not in OPERATIONS:
-            raise InputError(f"unknown operation {name!r}: expected one of {', '.join(OPERATIONS)}")
+            raise InputError(f"unknown operation {shown(name)}: expected one of {', '.join(OPERATIONS)}")
     if flaw := _flaw(cell):
         raise InputError(flaw)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import Operations, Tensor
 
@@ -84,10 +84,10 @@ class NasBench201:
         names = [token.partition("~")[0] for token in tokens]
         for name in names:
             if name not in OPERATIONS:
-                raise InputError(f"unknown operation {name!r}: expected one of {', '.join(OPERATIONS)}")
+                raise InputError(f"unknown operation {shown(name)}: expected one of {', '.join(OPERATIONS)}")
         if len(names) != len(EDGES) or _TEMPLATE.format(*names) != architecture.strip():
             raise InputError(
-                f"malformed architecture {architecture.strip()!r}: expected {_TEMPLATE.format(*['op'] * 6)!r}"
+                f"malformed architecture {shown(architecture.strip(), 200)}: expected {_TEMPLATE.format(*['op'] * 6)!r}"
             )
         return tuple(OPERATIONS.index(name) for name in names)
 
@@ -235,14 +235,9 @@ class NasBench201:
 
     def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
         """Apply one cell: node j is the sum over i < j of the operation of edge (i, j) applied to node i."""
-        operations = _operations(architecture)
         nodes = [x]
-        for target in range(1, 4):
-            incoming = [
-                _apply(ops, operation, nodes[source], channels)
-                for (source, end), operation in zip(EDGES, operations, strict=True)
-                if end == target and OPERATIONS[operation] != "none"
-            ]
+        for edges in _edges(architecture):
+            incoming = [_apply(ops, operation, nodes[source], channels) for source, operation in edges]
             nodes.append(ops.add(incoming) if incoming else ops.zeros(x))
         return nodes[-1]
 
@@ -261,8 +256,16 @@ class NasBench201:
 
 @lru_cache(maxsize=16)
 def _operations(architecture: str) -> tuple[int, ...]:
-    """Parse a string; a network asks for it once for each of its cells."""
+    """Parse a string; a network is asked for it more than once."""
     return NasBench201().parse(architecture)
+
+
+@lru_cache(maxsize=16)
+def _edges(architecture: str) -> list[list[tuple[int, str]]]:
+    """List for each node but the first the edges into it, (source, operation); a network asks for each of its cells."""
+    pairs = list(zip(EDGES, _operations(architecture), strict=True))
+    found = [[(source, OPERATIONS[number]) for (source, end), number in pairs if end == target] for target in (1, 2, 3)]
+    return [[edge for edge in edges if edge[1] != "none"] for edges in found]
 
 
 def _reached(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
@@ -274,9 +277,9 @@ def _reached(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
     return reached
 
 
-def _apply(ops: Operations[Tensor], operation: int, x: Tensor, channels: int) -> Tensor:
+def _apply(ops: Operations[Tensor], operation: str, x: Tensor, channels: int) -> Tensor:
     """Apply the operation of one edge."""
-    match OPERATIONS[operation]:
+    match operation:
         case "skip_connect":
             return x
         case "avg_pool_3x3":

@@ -17,7 +17,7 @@ from typing import ClassVar, NoReturn
 
 import numpy as np
 
-from epsinas.errors import InputError
+from epsinas.errors import InputError, shown
 from epsinas.spaces.base import check_skeleton
 from epsinas.spaces.operations import RecurrentOperations, Tensor
 
@@ -341,7 +341,7 @@ def _load(architecture: str) -> dict[str, object]:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         for name, _ in pairs:
             if sum(other == name for other, _ in pairs) > 1:
-                raise InputError(f"recipe: name {name!r} appears twice")
+                raise InputError(f"recipe: name {shown(name)} appears twice")
         return dict(pairs)
 
     if len(architecture) > LONGEST:
@@ -369,15 +369,17 @@ def _nodes(content: dict[str, object]) -> tuple[RecipeNode, ...]:
         raise InputError(f"recipe: found {len(content)} nodes, expected at most {MAXIMUM_NODES}")
     nodes = []
     for name, spec in content.items():
-        where = f"recipe, node {name!r}"
+        where = f"recipe, node {shown(name)}"
         if name == "x" or name.startswith("h_prev"):
             raise InputError(f"{where}: the name is reserved for an input of the cell")
+        if not name.isprintable():
+            raise InputError(f"{where}: the name has characters that cannot be printed")
         if not isinstance(spec, dict) or set(spec) != {"op", "input"}:
-            found = ", ".join(map(repr, spec)) or "none" if isinstance(spec, dict) else type(spec).__name__
+            found = ", ".join(map(shown, spec)) or "none" if isinstance(spec, dict) else type(spec).__name__
             raise InputError(f"{where}: found {found}, expected the keys op and input")
         operation, inputs = spec["op"], spec["input"]
         if not isinstance(operation, str) or operation not in ARITY:
-            raise InputError(f"{where}: unknown operation {operation!r:.60}: expected one of {', '.join(OPERATIONS)}")
+            raise InputError(f"{where}: unknown operation {shown(operation)}: expected one of {', '.join(OPERATIONS)}")
         if not isinstance(inputs, list) or not all(isinstance(inner, str) for inner in inputs):
             raise InputError(f"{where}: input is no list of names")
         least, most = ARITY[operation]
@@ -402,10 +404,10 @@ def _recipe(nodes: tuple[RecipeNode, ...]) -> CellRecipe:
     for node in nodes:
         for name in node.inputs:
             if name not in known:
-                raise InputError(f"recipe, node {node.name!r}: unknown input {name!r}")
+                raise InputError(f"recipe, node {shown(node.name)}: unknown input {shown(name)}")
             if name == "x" and node.operation != "linear":
                 raise InputError(
-                    f"recipe, node {node.name!r}: found x in {node.operation}, expected it in linear only, "
+                    f"recipe, node {shown(node.name)}: found x in {node.operation}, expected it in linear only, "
                     "since its width is another"
                 )
     return CellRecipe(nodes, _ordered(nodes), states)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import jsonschema.validators
+import yaml
 
 from epsinas.engines.base import FAMILIES, Family
-from epsinas.errors import InputError, shown
+from epsinas.errors import InputError, one_line, shown
 from epsinas.metrics.base import Metric, find_metric
 from epsinas.metrics.epsilon import check_weights
 from epsinas.registry import import_all
@@ -33,8 +35,8 @@ _VALIDATOR = jsonschema.validators.extend(
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             # JSON has neither NaN nor infinity, and takes 1e9 for an integer, which YAML does not.
-            "number": lambda _, value: type(value) is int or (type(value) is float and math.isfinite(value)),
-            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
+            "integer": lambda _, value: type(value) is int and abs(value) <= sys.float_info.max,
         }
     ),
 )
@@ -145,6 +147,31 @@ class Study:
         return common | trained | {name: self.config[name] for name in spaces if name in self.sections}
 
 
+def check_keys(paths: Iterable[str | Path]) -> None:
+    """Check that no key of a study's files comes twice in one place; YAML takes the last one without a word.
+
+    Raises:
+        InputError: one does; the message names the file and the line.
+    """
+    for path in map(Path, paths):
+        nodes, seen = [yaml.compose(path.read_text(), Loader=yaml.SafeLoader)], set()
+        while nodes:
+            node = nodes.pop()
+            if not isinstance(node, yaml.CollectionNode) or node in seen:
+                continue
+            seen.add(node)  # which more than one place may have, or one within it
+            if isinstance(node, yaml.SequenceNode):
+                nodes += node.value
+                continue
+            keys: set[str] = set()
+            for key, value in node.value:
+                if str(key.value) in keys:
+                    where = f"{path}: line {key.start_mark.line + 1}"
+                    raise InputError(f"{where}: found key {shown(str(key.value))} a second time, expected it once")
+                keys.add(str(key.value))
+                nodes.append(value)
+
+
 def read_study(config: Mapping[str, Any]) -> Study:
     """Check a study's configuration and fill in its defaults.
 
@@ -162,7 +189,10 @@ def read_study(config: Mapping[str, Any]) -> Study:
         import_all(str(name) for name in modules)
     schema = study_schema()
     filled = _with_defaults(dict(config), schema, schema)
-    error = jsonschema.exceptions.best_match(_VALIDATOR(schema).iter_errors(filled))
+    try:
+        error = jsonschema.exceptions.best_match(_VALIDATOR(schema).iter_errors(filled))
+    except ValueError as problem:  # of an integer that is too long to be printed
+        raise InputError(f"config: {one_line(problem)}") from problem
     if error is not None:
         raise InputError(_message(error))
     study = Study(filled)

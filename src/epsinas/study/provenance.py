@@ -3,12 +3,13 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -83,8 +84,8 @@ def verify(results: str | Path) -> list[str]:
         record = json.loads(path.read_text())
         inputs = {f"data/{entry['name']}": entry["sha256"] for entry in record["inputs"]}
         recorded = [*inputs.items(), *((name, digest) for name, digest in record["outputs"].items())]
-        if not all(isinstance(name, str) and isinstance(digest, str) for name, digest in recorded):
-            raise ValueError("a checksum is no text")
+        if not record["outputs"] or not all(_is_record(name, digest) for name, digest in recorded):
+            raise ValueError("found none, or one of no file of the study")
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: not a record of a run with checksums of what it wrote: {one_line(error)}") from error
     problems = {}
@@ -94,6 +95,14 @@ def verify(results: str | Path) -> list[str]:
             what = "is missing" if found is None else f"found sha256 {found}, expected {expected}"
             problems[name] = f"{folder / name}: {what}"
     return list(problems.values())
+
+
+def _is_record(name: str, digest: str) -> bool:
+    """Say whether this is a path within a study's results or figures, in printable characters, and a SHA-256."""
+    parts = PurePosixPath(name).parts
+    inside = parts[3:] if parts[:3] == ("..", "..", "figures") else parts
+    plain = name.isprintable() and len(name) < 1000 and not name.startswith("/") and ".." not in inside
+    return plain and re.fullmatch(r"[0-9a-f]{64}", digest) is not None
 
 
 def stage_seconds(times: Path) -> dict[str, float]:

@@ -69,7 +69,7 @@ def weighted_identity(space: ImageSpace, architecture: str) -> bytes:
     many, as in other spaces than NAS-Bench-201, every architecture has a digest of its own.
     """
     output = lumped.cell(space, architecture, _Weighted(_ORDINALS))
-    used = [node.attributes[0] for node in lumped.schedule(output)[0] if node.operation == "weights"]
+    used = [node.attributes[0] for node, _ in lumped.schedule(output) if node.operation == "weights"]
     if len(used) > _NAMED:
         return architecture.encode()
     return min(

@@ -33,7 +33,7 @@ _SECTION = {
         "type": "array",
         "minItems": 1,
         "uniqueItems": True,
-        "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$"},
     },
     "batch_size": {"description": "Images in a batch.", "type": "integer", "minimum": 2, "default": 256},
     "inputs": {

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from epsinas.compilation import compiled
 from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import output_size, padding
 
@@ -45,15 +46,15 @@ class Flow:
     Uniform weights on (-1, 1) / sqrt(fan in) have the mean absolute value 1 / (2 sqrt(fan in)).
     """
 
+    def __init__(self) -> None:
+        self._convolved: dict[tuple, tuple[Runs, DualMap]] = {}
+
     def conv(self, x: Runs, channels: int, kernel: int, stride: int = 1) -> Runs:
-        """Sum the channels and the window, and bring the largest entry below 1."""
-        total = _sum(x)
-        bands = [_bands(side, kernel, stride) for side in total.dual.shape[1:]]
-        dual = bands[0] @ total.dual @ bands[1].T
-        dual[1] += dual[0]
-        dual /= 2 * math.sqrt(kernel**2 * _channels(x))
-        shift = int(np.frexp(dual.max())[1])
-        return ((DualMap(np.ldexp(dual, -shift), total.exponent + shift), channels),)
+        """Sum the channels and the window, and bring the largest entry below 1; once where it is asked for again."""
+        key = (kernel, stride, *((id(one), count) for one, count in x))
+        if key not in self._convolved:
+            self._convolved[key] = x, _convolved(x, kernel, stride)  # with `x`, whose identity is not to be reused
+        return ((self._convolved[key][1], channels),)
 
     def batch_norm(self, x: Runs) -> Runs:
         """Leave it out."""
@@ -71,10 +72,14 @@ class Flow:
 
     def max_pool(self, x: Runs, kernel: int, stride: int) -> Runs:
         """Take the maximum over windows, and the derivative where it is."""
-        return tuple((DualMap(_largest(one.dual, kernel, stride), one.exponent), count) for one, count in x)
+        return tuple(
+            (DualMap(_largest(one.dual, kernel, stride, padding(kernel)), one.exponent), count) for one, count in x
+        )
 
     def add(self, xs: Sequence[Runs]) -> Runs:
         """Add maps over the common refinement of the runs."""
+        if all(len(x) == 1 for x in xs):
+            return ((_sum([(x[0][0], 1) for x in xs]), xs[0][0][1]),)
         ends = sorted({end for x in xs for end in accumulate(count for _, count in x)})
         starts = [0, *ends[:-1]]
         pieces = zip(starts, ends, strict=True)
@@ -132,6 +137,19 @@ def mean_flow(space: ImageSpace, architecture: str, image: tuple[int, int, int])
     return float(total.dual[1, 0, 0]), total.exponent
 
 
+def _convolved(x: Runs, kernel: int, stride: int) -> DualMap:
+    total = _sum(x)
+    if (kernel, stride) == (1, 1):
+        dual = total.dual.copy()
+    else:
+        bands = [_bands(side, kernel, stride) for side in total.dual.shape[1:]]
+        dual = bands[0] @ total.dual @ bands[1].T
+    dual[1] += dual[0]
+    dual /= 2 * math.sqrt(kernel**2 * _channels(x))
+    shift = math.frexp(dual.max())[1]
+    return DualMap(np.ldexp(dual, -shift), total.exponent + shift)
+
+
 def _channels(x: Runs) -> int:
     return sum(count for _, count in x)
 
@@ -144,6 +162,9 @@ def _at(x: Runs, channel: int) -> DualMap:
 
 def _sum(maps: Sequence[tuple[DualMap, int]]) -> DualMap:
     """Add maps, each so many times."""
+    if len(maps) == 1:
+        ((one, count),) = maps
+        return one if count == 1 else DualMap(count * one.dual, one.exponent)
     exponent = max(one.exponent for one, _ in maps)
     total = sum(count * np.ldexp(one.dual, one.exponent - exponent) for one, count in maps)
     return DualMap(np.asarray(total), exponent)
@@ -157,10 +178,18 @@ def _bands(side: int, kernel: int, stride: int) -> np.ndarray:
     return ((pixels >= first) & (pixels < first + kernel)).astype(np.float64)
 
 
-def _largest(dual: np.ndarray, kernel: int, stride: int) -> np.ndarray:
-    """Take value and derivative from where each window's value is largest."""
-    around = padding(kernel)
-    padded = np.pad(dual, ((0, 0), (around, around), (around, around)), constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]
-    flat = windows.reshape(*windows.shape[:3], kernel**2)
-    return np.take_along_axis(flat, flat[:1].argmax(axis=3)[..., None], axis=3)[..., 0]
+@compiled(nogil=True)
+def _largest(dual: np.ndarray, kernel: int, stride: int, around: int) -> np.ndarray:
+    """Take value and derivative from where each window's value is largest, the first of equal ones."""
+    _, high, wide = dual.shape
+    found = np.empty((2, (high + 2 * around - kernel) // stride + 1, (wide + 2 * around - kernel) // stride + 1))
+    for y in range(found.shape[1]):
+        for x in range(found.shape[2]):
+            top, left = y * stride - around, x * stride - around
+            row, column = max(top, 0), max(left, 0)
+            for down in range(max(top, 0), min(top + kernel, high)):
+                for along in range(max(left, 0), min(left + kernel, wide)):
+                    if dual[0, down, along] > dual[0, row, column]:
+                        row, column = down, along
+            found[0, y, x], found[1, y, x] = dual[0, row, column], dual[1, row, column]
+    return found

@@ -8,8 +8,10 @@ one map. This is exact: only the order of floating-point additions differs from 
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,8 @@ class Graph:
 
     def add(self, xs: Sequence[Runs]) -> Runs:
         """Add maps over the common refinement of the runs."""
+        if all(len(x) == 1 for x in xs):  # as everywhere where nothing is concatenated
+            return ((self._sum([(x[0][0], 1) for x in xs]), xs[0][0][1]),)
         result = []
         remaining = [list(x) for x in xs]
         while remaining[0]:
@@ -129,7 +133,7 @@ class Graph:
                 counts[node] = counts.get(node, 0) + count
         if not counts:
             return ((self._zero((1, 1)), features),)
-        ordered = sorted(counts, key=lambda node: node.digest)
+        ordered = sorted(counts, key=_digest)
         return ((self._node("linear", tuple(counts[node] for node in ordered), tuple(ordered), (1, 1)), features),)
 
     def stages(self, xs: Sequence[tuple[Node, int]]) -> Node:
@@ -138,14 +142,19 @@ class Graph:
 
     def _sum(self, terms: Sequence[tuple[Node, int]]) -> Node:
         """Return the sum of maps with multiplicities; nested sums are opened, equal maps joined."""
+        if len(terms) == 1 and terms[0][1] == 1:
+            return terms[0][0]
         counts: dict[Node, int] = {}
         for node, count in terms:
-            opened = zip(node.inputs, node.attributes, strict=True) if node.operation == "sum" else ((node, 1),)
-            for inner, multiplicity in opened:
+            if node.operation != "sum":
+                counts[node] = counts.get(node, 0) + count
+                continue
+            for inner, multiplicity in zip(node.inputs, node.attributes, strict=True):
                 counts[inner] = counts.get(inner, 0) + count * multiplicity
-        if list(counts.values()) == [1]:
-            return next(iter(counts))
-        ordered = sorted(counts, key=lambda node: node.digest)
+        if len(counts) == 1:
+            ((node, count),) = counts.items()
+            return node if count == 1 else self._node("sum", (count,), (node,), node.size)
+        ordered = sorted(counts, key=_digest)
         return self._node("sum", tuple(counts[node] for node in ordered), tuple(ordered), terms[0][0].size)
 
     def _windowed(self, operation: str, x: Node, kernel: int, stride: int) -> Node:
@@ -167,10 +176,19 @@ class Graph:
         key = (operation, attributes, inputs, size)
         node = self.nodes.get(key)
         if node is None:
-            content = repr((operation, attributes, size)).encode() + b"".join(inner.digest for inner in inputs)
+            content = _written(operation, attributes, size) + b"".join([inner.digest for inner in inputs])
             digest = hashlib.blake2b(content, digest_size=16).digest()
             node = self.nodes[key] = Node(operation, attributes, inputs, size, digest)
         return node
+
+
+_digest = attrgetter("digest")
+
+
+@lru_cache(maxsize=4096)
+def _written(operation: str, attributes: tuple, size: tuple[int, int]) -> bytes:
+    """Write what an expression is beside its inputs; networks have few different ones."""
+    return repr((operation, attributes, size)).encode()
 
 
 def _joined(runs: Sequence[tuple[Node, int]]) -> Runs:
@@ -225,12 +243,11 @@ def build(space: ImageSpace, architecture: str, image: tuple[int, int, int], gra
 
 
 def reaches_output(space: ImageSpace, architecture: str) -> bool:
-    """Say whether the images reach a network's output."""
-    order, _ = schedule(build(space, architecture, (1, 8, 8)))
-    return any(node.operation == "channel" for node in order)
+    """Say whether the images reach a network's output: those that reach its cells' output do."""
+    return any(node.operation == "channel" for node, _ in schedule(cell(space, architecture, Graph())))
 
 
-_PLAIN = kernels.View(0.0, 0)
+_PLAIN, _RECTIFIED = kernels.View(0.0, 0), kernels.View(0.0, 1)
 
 
 class Field:
@@ -258,7 +275,7 @@ class Field:
             self.spares.append(self.array)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Form:
     """An unstored map: `2**exponent * (sum of coefficient * view(field) + constant)`; without terms it is zero.
 
@@ -272,7 +289,7 @@ class Form:
 
     def scaled(self, factor: float, exponent: int = 0) -> "Form":
         """Return the product with `factor * 2**exponent`."""
-        terms = tuple((coefficient * factor, view, stored) for coefficient, view, stored in self.terms)
+        terms = tuple([(coefficient * factor, view, stored) for coefficient, view, stored in self.terms])
         return Form(terms, self.constant * factor, self.exponent + exponent)
 
 
@@ -331,20 +348,14 @@ class Lumped:
 
     def _values(self, wanted: Sequence[Node], weight: float) -> Iterator[tuple[Node, Any]]:
         """Yield some nodes with their values, as they are computed; a value is forgotten when it is no longer used."""
-        values: dict[Node, Form | Outputs] = {}
-        order, uses = schedule(*wanted)
+        values: dict[Node, Any] = {}
         asked = set(wanted)
-        for node in order:
-            inputs = [values[inner] for inner in node.inputs]
-            values[node] = getattr(self, "_" + node.operation)(node, inputs, weight)
+        for node, done in schedule(*wanted):
+            values[node] = _METHODS[node.operation](self, node, [values[inner] for inner in node.inputs], weight)
             if node in asked:
                 yield node, values[node]
-                uses[node] -= 1
-            for inner in node.inputs:
-                uses[inner] -= 1
-            for one in (node, *node.inputs):
-                if not uses[one]:
-                    values.pop(one, None)
+            for one in done:
+                del values[one]
 
     # One method for each operation of the graph: the node, its inputs' values, the weight.
 
@@ -401,10 +412,9 @@ class Lumped:
             threshold = view.threshold - form.constant / coefficient if coefficient > 0 else math.nan
             # A threshold that the maps' dtype cannot hold is left to its arithmetic.
             if view.kernel == 1 and abs(threshold) <= self.largest:
-                rectified = view._replace(threshold=threshold, rectify=1)
-                return Form(((coefficient, rectified, stored),), 0.0, form.exponent)
+                return Form(((coefficient, kernels.View(threshold, 1), stored),), 0.0, form.exponent)
         form = self._store(form, node.size)
-        return Form(((1.0, _PLAIN._replace(rectify=1), form.terms[0][2]),), 0.0, form.exponent) if form.terms else ZERO
+        return Form(((1.0, _RECTIFIED, form.terms[0][2]),), 0.0, form.exponent) if form.terms else ZERO
 
     def _batch_norm(self, node: Node, inputs: list[Form], weight: float) -> Form:
         form = inputs[0] if len(inputs[0].terms) == 1 else self._store(inputs[0], node.size)
@@ -549,6 +559,12 @@ class Lumped:
         return array.reshape(self.blocks, height, width * self.lanes)
 
 
+_OPERATIONS = ("channel", "sum", "conv", "avg_pool", "max_pool", "relu", "batch_norm", "mean", "linear")
+_METHODS: dict[str, Callable[[Lumped, Node, list, float], Form | Outputs]] = {
+    name: getattr(Lumped, f"_{name}") for name in _OPERATIONS
+}
+"""What each operation of a node that has a value means."""
+
 _ARITY = 4
 """How many maps `kernels.combine` takes at once."""
 
@@ -562,25 +578,33 @@ def lanes(images: int) -> int:
     return next((divisor for divisor in range(32, images) if images % divisor == 0), images)
 
 
-def schedule(*outputs: Node) -> tuple[list[Node], dict[Node, int]]:
-    """Order the nodes that `outputs` need, inputs first, and count the uses of each."""
+def schedule(*outputs: Node) -> list[tuple[Node, list[Node]]]:
+    """Order the nodes that `outputs` need, inputs first, each with the nodes that nothing after it needs.
+
+    It is kept for the other weights of a network.
+    """
     order: list[Node] = []
-    uses: dict[Node, int] = {}
+    seen: set[Node] = set()
     for output in outputs:
-        if output in uses:
-            uses[output] += 1
+        if output in seen:
             continue
-        uses[output] = 1
-        stack = [(output, iter(output.inputs))]
+        seen.add(output)
+        stack = [output]
         while stack:
-            node, inputs = stack[-1]
-            inner = next(inputs, None)
-            if inner is None:
-                order.append(node)
-                stack.pop()
-            elif inner in uses:
-                uses[inner] += 1
+            for inner in stack[-1].inputs:
+                if inner not in seen:
+                    seen.add(inner)
+                    stack.append(inner)
+                    break
             else:
-                uses[inner] = 1
-                stack.append((inner, iter(inner.inputs)))
-    return order, uses
+                order.append(stack.pop())
+    steps: list[tuple[Node, list[Node]]] = []
+    needed: set[Node] = set()
+    for node in reversed(order):
+        done = []
+        for one in (node, *node.inputs):
+            if one not in needed:
+                needed.add(one)
+                done.append(one)
+        steps.append((node, done))
+    return steps[::-1]

@@ -37,7 +37,7 @@ class _Recording(lumped.Graph):
 
     def inputs(self, what: str, output: lumped.Node) -> dict[lumped.Node, list[Reading]]:
         """Return the maps that are given to what `output` depends on, and for each where: a layer for each call."""
-        live = set(lumped.schedule(output)[0])
+        live = {node for node, _ in lumped.schedule(output)}
         found: dict[lumped.Node, list[Reading]] = {}
         for x, result, kernel in self.calls[_FUNCTIONS[what]]:
             inputs, outputs = (sum(count for _, count in runs) for runs in (x, result))

@@ -29,7 +29,7 @@ _SECTION = {
         ),
         "type": "object",
         "minProperties": 1,
-        "propertyNames": {"pattern": "^[A-Za-z0-9_-]+$"},
+        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,100}$"},
         "additionalProperties": {"enum": ["train", "valid", "test", "zipf"]},
     },
     "batch_size": {"description": "Sequences in a batch.", "type": "integer", "minimum": 2, "default": batches.BATCH},
