@@ -43,9 +43,9 @@ def explained(
     Example:
         >>> score = pd.Series(np.arange(12.0))
         >>> same = pd.DataFrame({"twice": 2 * score})
-        >>> table = explained(score, same, score**2, pd.Series(range(12)), 5, np.random.default_rng(0))
-        >>> table.loc[0, ["what", "with_score", "difference"]].tolist()
-        ['twice', 1.0, 0.0]
+        >>> table = explained(score, same, -score, pd.Series(range(12)), 5, np.random.default_rng(0))
+        >>> table[["what", "archs", "with_score", "spearman"]].round(3).values.tolist()
+        [['twice', 12, 1.0, -1.0]]
     """
     rows = []
     for what, values in explanations.items():
