@@ -98,7 +98,8 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_forest
 
-    table = results.table().query("population == 'all'")
+    # A metric has one row, of whatever precision its scores are.
+    table = results.table().query("population == 'all'").assign(precision="")
     return draw_forest(pd.concat([first_space(part) for _, part in table.groupby("space", sort=False)]), count="archs")
 
 

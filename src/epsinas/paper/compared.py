@@ -192,7 +192,7 @@ def first_space(table: pd.DataFrame) -> pd.DataFrame:
     first = own["precision"].iloc[0]
     parts = (
         [metric_style(printed_name(name)).label for name in own["metric"]],
-        own["setting"].fillna("").astype(str),
+        [_setting_text(setting) for setting in own["setting"]],
         own["precision"],
     )
     labels = [
@@ -200,6 +200,13 @@ def first_space(table: pd.DataFrame) -> pd.DataFrame:
         for label, setting, precision in zip(*parts, strict=True)
     ]
     return own.assign(label=labels)
+
+
+def _setting_text(setting: Any) -> str:
+    """Return a setting of a table that was read from a file, where numbers beside empty fields became fractions."""
+    if pd.isna(setting):
+        return ""
+    return f"{setting:g}" if isinstance(setting, float) else str(setting)
 
 
 def _fullest(columns: dict[str, pd.Series]) -> list[str]:
