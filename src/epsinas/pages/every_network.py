@@ -98,8 +98,9 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 def _figure(results: Results) -> "Figure":
     from epsinas.paper.drawing import draw_forest
 
-    # A metric has one row, of whatever precision its scores are.
+    # A metric has one row, of the first precision that its scores are in.
     table = results.table().query("population == 'all'").assign(precision="")
+    table = table.drop_duplicates(["space", "dataset", "metric", "setting"])
     return draw_forest(pd.concat([first_space(part) for _, part in table.groupby("space", sort=False)]), count="archs")
 
 

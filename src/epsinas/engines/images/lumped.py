@@ -243,8 +243,8 @@ def build(space: ImageSpace, architecture: str, image: tuple[int, int, int], gra
 
 
 def reaches_output(space: ImageSpace, architecture: str) -> bool:
-    """Say whether the images reach a network's output: those that reach its cells' output do."""
-    return any(node.operation == "channel" for node, _ in schedule(cell(space, architecture, Graph())))
+    """Say whether the images reach a network's output."""
+    return any(node.operation == "channel" for node, _ in schedule(build(space, architecture, (1, 8, 8))))
 
 
 _PLAIN, _RECTIFIED = kernels.View(0.0, 0), kernels.View(0.0, 1)
