@@ -4,7 +4,8 @@ import torch
 
 from epsinas import InputError, NasBench101, NasBench201, NasBenchNLP, TokenBatch, score_architectures
 from epsinas.engines.images.full_width import FullWidthNetwork
-from epsinas.metrics.activations import by_channel, forward_pass, of_connected, relu_codes, watched_pass
+from epsinas.engines.watching import watched_pass
+from epsinas.metrics.activations import by_channel, forward_pass, of_connected, relu_codes
 from epsinas.metrics.base import METRICS
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.scoring import check_conditions, score_networks

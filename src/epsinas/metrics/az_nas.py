@@ -12,7 +12,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from epsinas.metrics.activations import by_channel, watched_pass
+from epsinas.engines.watching import watched_pass
+from epsinas.metrics.activations import by_channel
 
 if TYPE_CHECKING:
     import torch

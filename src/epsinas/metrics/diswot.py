@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from epsinas.engines.watching import watched_pass
 from epsinas.errors import InputError
-from epsinas.metrics.activations import of_connected, watched_pass
+from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored
 from epsinas.metrics.gradients import checked_labels
 

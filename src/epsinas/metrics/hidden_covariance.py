@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from epsinas.engines.watching import watched_pass
 from epsinas.errors import InputError
-from epsinas.metrics.activations import of_connected, watched_pass
+from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, Scored
 from epsinas.metrics.jacob_cov import spread_of_eigenvalues
 

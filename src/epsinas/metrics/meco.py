@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epsinas.metrics.activations import of_connected, watched_pass
+from epsinas.engines.watching import watched_pass
+from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from epsinas.engines.images.full_width import FullWidthNetwork
-    from epsinas.metrics.activations import Watch
+    from epsinas.engines.watching import Watch
     from epsinas.spaces import ImageSpace
 
 Result = TypeVar("Result")
@@ -195,8 +195,8 @@ class Subject:
         return without_batch_norm(cast("FullWidthNetwork", network), images)
 
     def watched(self, network: torch.nn.Module, inputs: torch.Tensor, watch: Watch) -> torch.Tensor:
-        """Return the logits, and tell `watch` of the operations; see `epsinas.metrics.activations.watched_pass`."""
-        from epsinas.metrics.activations import watched_pass
+        """Return the logits, and tell `watch` of the operations; see `epsinas.engines.watching.watched_pass`."""
+        from epsinas.engines.watching import watched_pass
 
         return watched_pass(network, inputs, watch)
 

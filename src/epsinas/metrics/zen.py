@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from epsinas.metrics.activations import by_channel, of_connected, watched_pass
+from epsinas.engines.watching import watched_pass
+from epsinas.metrics.activations import by_channel, of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from epsinas.engines.images.inside import layer_weights
+from epsinas.engines.watching import Watch
 from epsinas.errors import InputError
-from epsinas.metrics.activations import Watch
 from epsinas.metrics.base import METRICS, RANDOM_WEIGHTS, Metric
 from epsinas.metrics.subject import Subject
 from epsinas.models.calls import arguments, output

@@ -20,7 +20,13 @@ _compiled = compiled(nogil=True, error_model="numpy", fastmath={"contract"})
 
 @_compiled
 def run_values(
-    code: np.ndarray, factors: np.ndarray, outputs: np.ndarray, x: np.ndarray, weight: float, leak: float
+    code: np.ndarray,
+    factors: np.ndarray,
+    outputs: np.ndarray,
+    x: np.ndarray,
+    weight: float,
+    leak: float,
+    kept: np.ndarray,
 ) -> np.ndarray:
     """Run a layer's cell along a sequence.
 
@@ -31,16 +37,17 @@ def run_values(
         x: (time, batch), float32 or float64; what it stands for is in `factors`.
         weight: of the dtype of `x`: every weight, every bias, and what every hidden state starts at.
         leak: of the dtype of `x`, the leaky rectifier's slope.
+        kept: int64, the registers to return; those of hidden states are as they are before a time step.
 
     Returns:
-        (time, batch), the first hidden state.
+        (time, kept, batch).
     """
     steps, batch = x.shape
     states, operations = outputs.size, len(code)
     one = x.dtype.type(1)
     registers = np.empty((1 + states + operations, batch), x.dtype)
     registers[1 : 1 + states] = weight
-    result = np.empty_like(x)
+    result = np.empty((steps, kept.size, batch), x.dtype)
     for step in range(steps):
         registers[0] = x[step]
         for at in range(operations):
@@ -77,9 +84,10 @@ def run_values(
             else:
                 for i in range(batch):
                     out[i] = leak * a[i] if a[i] < 0 else a[i]
+        for position in range(kept.size):
+            result[step, position] = registers[kept[position]]
         for state in range(states):
             registers[1 + state] = registers[outputs[state]]
-        result[step] = registers[outputs[0]]
     return result
 
 

@@ -232,12 +232,23 @@ class LumpedRecurrent:
         """
         if self.extended:
             return self._deviations(layers, weight)
-        with np.errstate(over="ignore"):
-            w, leak = self.dtype.type(weight), self.dtype.type(LEAK)
         x = self.x
         for layer in layers:
-            x = kernels.run_values(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak)
+            x = np.ascontiguousarray(self.ways(layer, x, weight, layer.outputs[:1])[:, 0])
         return x
+
+    def ways(self, layer: Program, x: np.ndarray, weight: float, kept: np.ndarray) -> np.ndarray:
+        """Return some registers of a layer's program in every time step, (time, kept, batch).
+
+        Args:
+            layer: one of the network's.
+            x: (time, batch), its input.
+            weight: every weight, bias and initial state.
+            kept: the registers; those of hidden states are as they are before a time step.
+        """
+        with np.errstate(over="ignore"):
+            w, leak = self.dtype.type(weight), self.dtype.type(LEAK)
+        return kernels.run_values(layer.code, layer.factors.astype(self.dtype), layer.outputs, x, w, leak, kept)
 
     def _deviations(self, layers: Sequence[Program], weight: float) -> Deviations:
         count = len(self.x)
