@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epsinas.evaluation.explanation import FEWEST, explained
+from epsinas.evaluation.coefficients import FEWEST
+from epsinas.evaluation.explanation import explained
 
 
 def normal(*columns, networks=4000):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from epsinas.errors import InputError
-from epsinas.evaluation.explanation import FEWEST
+from epsinas.evaluation.coefficients import FEWEST
 from epsinas.pages.why_epsilon import PAGE, POPULATIONS
 from epsinas.spaces import NasBench201
 from epsinas.study.config import read_study

@@ -21,6 +21,9 @@ without a score ranked below or above all others."""
 
 COVERAGES = (OWN, COMMON, LAST, FIRST)
 
+FEWEST = 10
+"""Networks that train differently below which a correlation says nothing."""
+
 SHARING = 0.5
 """Share of the classes of networks that a metric must score to have a say in which networks the metrics share."""
 

@@ -3,12 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import with_interval
+from epsinas.evaluation.coefficients import FEWEST, with_interval
 from epsinas.evaluation.dependence import partial_correlation
 from epsinas.evaluation.resampling import resampled_correlations
-
-FEWEST = 10
-"""Networks that train differently below which a correlation says nothing."""
 
 
 def explained(

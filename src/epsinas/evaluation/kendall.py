@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from epsinas.compilation import compiled
 from epsinas.errors import InputError
+from epsinas.evaluation.partial_sums import add_to_tree, count_below
 from epsinas.evaluation.ranking import one_per_network
 
 
@@ -88,16 +89,13 @@ def _pair_sums(x, y, order):  # type: ignore[no-untyped-def]
             end = place
             while end < networks and x[_at(order, end, direction)] == x[_at(order, place, direction)]:
                 network = _at(order, end, direction)
-                below = _count(tree, y[network])
-                upto = _count(tree, y[network] + 1)
+                below = count_below(tree, y[network])
+                upto = count_below(tree, y[network] + 1)
                 own[0, network] += direction * (below - (added - upto))
                 own[1, network] += added
                 end += 1
             for position in range(place, end):
-                index = y[_at(order, position, direction)] + 1
-                while index <= values:
-                    tree[index] += 1
-                    index += index & -index
+                add_to_tree(tree, y[_at(order, position, direction)], 1)
             added += end - place
             place = end
     sizes = np.bincount(y)
@@ -108,16 +106,6 @@ def _pair_sums(x, y, order):  # type: ignore[no-untyped-def]
 @compiled(nogil=True)
 def _at(order, place, direction):  # type: ignore[no-untyped-def]
     return order[place] if direction > 0 else order[len(order) - 1 - place]
-
-
-@compiled(nogil=True)
-def _count(tree, index):  # type: ignore[no-untyped-def]
-    """Count what the tree has below `index`."""
-    found = 0
-    while index > 0:
-        found += tree[index]
-        index -= index & -index
-    return found
 
 
 @compiled(nogil=True)

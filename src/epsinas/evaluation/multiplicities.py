@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epsinas.compilation import compiled
+from epsinas.evaluation.partial_sums import add_to_tree, count_below
 
 
 class Multiset:
@@ -111,8 +112,7 @@ def _correlations(order, x, y, counts):  # type: ignore[no-untyped-def]
     if size_x == 0 or size_y == 0:
         return np.nan, np.nan
     product = signs = added = 0
-    values = len(at_y)
-    tree = np.zeros(values + 1, np.int64)
+    tree = np.zeros(len(at_y) + 1, np.int64)
     start = 0
     while start < len(order):
         end = start
@@ -127,14 +127,11 @@ def _correlations(order, x, y, counts):  # type: ignore[no-untyped-def]
                 value = np.int64(y[network])
                 if direction == 0:
                     product += count * ranks_x[x[network]] * ranks_y[value]
-                    below = _count(tree, value)
-                    upto = _count(tree, value + 1)
+                    below = count_below(tree, value)
+                    upto = count_below(tree, value + 1)
                     signs += count * (below + upto - added)
                 else:
-                    index = value + 1
-                    while index <= values:
-                        tree[index] += count
-                        index += index & -index
+                    add_to_tree(tree, value, count)
         for place in range(start, end):
             added += counts[order[place]]
         start = end
@@ -156,13 +153,3 @@ def _ranked(at):  # type: ignore[no-untyped-def]
         tied += at[value] * (at[value] - 1) // 2
         below += at[value]
     return ranks, squares, tied
-
-
-@compiled(nogil=True)
-def _count(tree, index):  # type: ignore[no-untyped-def]
-    """Count what the tree has below `index`."""
-    found = 0
-    while index > 0:
-        found += tree[index]
-        index -= index & -index
-    return found

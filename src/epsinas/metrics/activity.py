@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epsinas.metrics.activations import of_connected
-from epsinas.metrics.agreement import activations
+from epsinas.metrics.agreement import active_shares
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _activity(subject: Subject) -> float:
 
     Batch normalisation makes the mean of a map 0, so that p is below 1/2 where few entries are large and many small.
     """
-    return float(np.mean([np.mean(one.inputs > 0) for one in subject.once(activations)]))
+    return float(np.mean(active_shares(subject)))
 
 
 METRIC = Metric(

@@ -44,6 +44,11 @@ def activations(subject: Subject) -> list[Observed]:
     return subject.conditions.engine.observe(subject.architecture, WEIGHT, "activations")
 
 
+def active_shares(subject: Subject) -> list[float]:
+    """Return for each of the different maps that are rectified the share of its entries that is positive, p."""
+    return [float(np.mean(one.inputs > 0)) for one in subject.once(activations)]
+
+
 def _agreement(subject: Subject) -> float:
     """Sum the agreement less 1/2 over the different maps that are rectified."""
     return float(sum(code_agreement(one.inputs) - 0.5 for one in subject.once(activations)))

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 
+def brightness(subject: Subject) -> np.ndarray:
+    """Return the mean entry of each image, float64 (N,)."""
+    return subject.batch.mean(axis=(1, 2, 3), dtype=np.float64)
+
+
 def _score(subject: Subject, setting: str) -> Scored:
     """Score by Pearson's correlation of the outputs with the images' mean entries: a lower one is to be better.
 
@@ -24,8 +29,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     outputs = np.asarray(subject.outputs(float(setting or WEIGHT)), np.float64)
     if not np.ptp(outputs):
         return Scored(math.nan, reason="constant")
-    means = subject.batch.mean(axis=(1, 2, 3), dtype=np.float64)
-    return scored(float(np.corrcoef(outputs, means)[0, 1]))
+    return scored(float(np.corrcoef(outputs, brightness(subject))[0, 1]))
 
 
 METRIC = Metric(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from epsinas.metrics.activations import of_connected
-from epsinas.metrics.agreement import activations
+from epsinas.metrics.agreement import active_shares
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def _dormancy(subject: Subject) -> float:
     """Sum 1 - p over the different maps that are rectified, p being the share of a map's entries that is positive."""
-    return float(sum(1 - np.mean(one.inputs > 0) for one in subject.once(activations)))
+    return sum(1 - share for share in active_shares(subject))
 
 
 METRIC = Metric(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
-from epsinas.metrics.kernel_agreement import layer_inputs
+from epsinas.metrics.kernel_agreement import readings
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 def _kernels(subject: Subject) -> float:
     """Count every layer by the side of its kernel: `kernel_agreement` without the agreement."""
-    return float(
-        sum(layer.kernel * layer.copies / layer.inputs for one, _ in layer_inputs(subject) for layer in one.layers)
-    )
+    return float(sum(one.kernel * one.copies / one.inputs for _, one in readings(subject)))
 
 
 METRIC = Metric(

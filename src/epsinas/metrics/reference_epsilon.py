@@ -13,6 +13,7 @@ import numpy as np
 
 from epsinas.errors import InputError
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric, Scored
+from epsinas.metrics.brightness import brightness
 from epsinas.metrics.epsilon import epsilon, pair_setting, weights_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     if reference == "deepest":
         first, second = subject.outputs(low), _network(subject, reference).outputs(high)
     elif reference == "brightness":
-        first, second = subject.batch.mean(axis=(1, 2, 3), dtype=np.float64), subject.outputs(high)
+        first, second = brightness(subject), subject.outputs(high)
     else:
         first, second = _network(subject, reference).outputs(low), subject.outputs(high)
     found = epsilon(np.asarray(first), np.asarray(second), zeros=subject.conditions.zeros)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import CONSTANT_WEIGHTS, Metric
-from epsinas.metrics.kernel_agreement import layer_inputs
+from epsinas.metrics.kernel_agreement import readings
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 def _weight_agreement(subject: Subject) -> float:
     """Sum over all weights how far the use of their inputs is decided; as `kernel_agreement`, by size."""
-    return float(
-        sum(
-            decided * layer.copies * layer.outputs * layer.kernel**2
-            for one, decided in layer_inputs(subject)
-            for layer in one.layers
-        )
-    )
+    return float(sum(decided * one.copies * one.outputs * one.kernel**2 for decided, one in readings(subject)))
 
 
 METRIC = Metric(

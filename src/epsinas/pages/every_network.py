@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import COMMON, OWN, coefficients, partial_coefficients
+from epsinas.evaluation.coefficients import COMMON, FEWEST, OWN, coefficients, partial_coefficients
 from epsinas.paper.compared import Compared, compared_datasets, first_space, statistics_request
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
@@ -35,21 +35,9 @@ _OPTION = {
     },
 }
 
-_FEWEST = 10
-"""Networks that train differently, in a population, below which a correlation says nothing."""
-
 
 def _request(plan: Plan) -> Request | None:
-    asked = {name for name, section in plan.sections.items() if section["every_network"]}
-    whole = statistics_request(plan)
-    if not asked or whole is None:
-        return None
-    return Request(
-        runs=tuple(run for run in whole.runs if run.space in asked),
-        networks=tuple(name for name in whole.networks if name in asked),
-        data=tuple(name for name in whole.data if name.split(".")[0] in asked),
-        files=whole.files,
-    )
+    return statistics_request(plan, asked=lambda section: bool(section["every_network"]))
 
 
 def _table(results: Results) -> pd.DataFrame:
@@ -66,7 +54,7 @@ def _rows(one: Compared, section: Any, rng: np.random.Generator) -> pd.DataFrame
     parts = []
     for population, members in one.populations.items():
         networks = members.index[members & one.performance.notna()]
-        if one.classes.loc[networks].nunique() < _FEWEST:
+        if one.classes.loc[networks].nunique() < FEWEST:
             continue
         scores, classes, tried = one.scores.loc[networks], one.classes, one.reasons.notna()
         found = coefficients(scores, one.performance, classes, resamples, rng, (OWN, COMMON), tried)

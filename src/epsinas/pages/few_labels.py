@@ -98,7 +98,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     options = section["few_labels"]
     features: dict[str, Any] = {
         "networks": f"random-{min(options['networks'], section['networks'])}",
-        "dataset": options["datasets"] or section.datasets,
+        "dataset": section.datasets_of(options),
         "size": options["batch_size"],
     }
     runs = plan.runs(space, metric=_OUTPUTS, precision="extended", settings="weights", **features)
@@ -111,8 +111,8 @@ def _runs(plan: Plan, space: str) -> list[Run]:
 def _table(results: Results) -> pd.DataFrame:
     parts = []
     for space in results.request.networks:
-        datasets = results.section(space)["few_labels"]["datasets"] or results.section(space).datasets
-        parts += [_curves(results, space, dataset) for dataset in datasets]
+        section = results.section(space)
+        parts += [_curves(results, space, dataset) for dataset in section.datasets_of(section["few_labels"])]
     return pd.concat(parts, ignore_index=True)
 
 

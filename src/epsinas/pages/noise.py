@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import with_interval
+from epsinas.evaluation.coefficients import FEWEST, with_interval
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import by_seed, higher_better, measure_of, performance_of, trainings_of
 from epsinas.paper.compared import Compared, compared_datasets, statistics_request
@@ -25,9 +25,6 @@ _BATCHES = {
         "datasets": {"$ref": "#/$defs/datasets"},
     },
 }
-
-_FEWEST = 10
-"""Networks that train differently below which agreement says nothing."""
 
 BEST = "best tenth"
 """The population of the networks whose performance is above its 90th percentile."""
@@ -66,7 +63,7 @@ def _agreement(one: Compared, pair: dict[str, Any], resamples: int, rng: np.rand
     rows = []
     for population, members in (one.populations | {BEST: best}).items():
         own = both[members.loc[both.index]]
-        if one.classes.loc[own.index].nunique() < _FEWEST:
+        if one.classes.loc[own.index].nunique() < FEWEST:
             continue
         found = resampled_correlations(own.T, one.classes.loc[own.index], resamples, rng, last=1)[:, 0, 0]
         row = {"kind": pair["kind"], "of": pair["of"], "population": population, "archs": len(own)}
@@ -111,7 +108,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     options = section.ablation("batches")
     if not options or not section["performance"]:
         return []
-    datasets = options["datasets"] or section.datasets
+    datasets = section.datasets_of(options)
     return plan.runs(space, networks=options["networks"], dataset=datasets, draws=options["draws"])
 
 

@@ -12,7 +12,7 @@ from epsinas.evaluation.ranking import RANGES, SIX
 from epsinas.evaluation.runs import evaluate_table, sample_intervals
 from epsinas.paper.cells import LedgerCell, identity_of, needs_whole_space, sampled_interval, six_cells
 from epsinas.paper.published import read_published
-from epsinas.paper.ranking import ablated_datasets, request_of
+from epsinas.paper.ranking import request_of
 from epsinas.spaces.base import SPACES
 from epsinas.study.page import Page
 from epsinas.study.plan import Plan, Run
@@ -77,7 +77,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     if not options:
         return []
     count = options["networks"] or plan.sections[space]["networks"]
-    datasets = ablated_datasets(plan, space, options)
+    datasets = plan.sections[space].datasets_of(options)
     features = {"dataset": datasets, "draws": options["draws"], "metric": "random_pair", "precision": "single"}
     return plan.runs(space, networks=f"random-{count}", **features)
 

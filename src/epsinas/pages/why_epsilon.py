@@ -74,7 +74,7 @@ def _runs(plan: Plan, space: str) -> list[Run]:
     count = options["networks"]
     common: dict[str, Any] = {
         "networks": None if count is None else f"random-{min(count, section['networks'])}",
-        "dataset": options["datasets"] or section.datasets,
+        "dataset": section.datasets_of(options),
         "size": options["batch_size"],
     }
     runs = plan.runs(space, metric="epsilon", precision=["single", "extended"], settings="pair", **common)
@@ -87,7 +87,7 @@ def _table(results: Results) -> pd.DataFrame:
     rng, parts = results.rng(), []
     for space in results.request.networks:
         section = results.section(space)
-        for dataset in section["why_epsilon"]["datasets"] or section.datasets:
+        for dataset in section.datasets_of(section["why_epsilon"]):
             parts.append(_explained_on(results, space, dataset, rng))
     return pd.concat(parts, ignore_index=True)
 

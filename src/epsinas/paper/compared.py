@@ -13,6 +13,7 @@ from epsinas.evaluation.performance import by_seed, higher_better, performance_o
 from epsinas.paper.cells import Row, most_covering, printed_name
 from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request, whole_in_further_precisions
+from epsinas.study.config import Section
 from epsinas.study.page import Request
 from epsinas.study.plan import TOGETHER, Plan, Run
 from epsinas.study.results import Results
@@ -98,13 +99,15 @@ class Compared:
         return pd.concat([identity, facts, table.drop(columns="metric")], axis=1)
 
 
-def statistics_request(plan: Plan, metrics: int = 1) -> Request | None:
-    """Return the request of every space that has performances, statistics, and at least so many metrics."""
+def statistics_request(
+    plan: Plan, metrics: int = 1, asked: Callable[[Section], bool] = lambda section: True
+) -> Request | None:
+    """Return the request of every space that is asked for and has performances, statistics and so many metrics."""
     found = Request()
     for name, section in plan.sections.items():
         others = section["comparison"]["metrics"] if section["comparison"] else []
         enough = len(section.metrics) + len(others) >= metrics
-        if section["performance"] and section["statistics"] is not None and enough:
+        if section["performance"] and section["statistics"] is not None and enough and asked(section):
             data = (f"{name}.performance.parquet",)
             found |= Request(runs=tuple(plan.whole_runs(name)), networks=(name,), data=data)
             found |= comparison_request(plan, name)

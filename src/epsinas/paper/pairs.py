@@ -3,7 +3,7 @@
 import pandas as pd
 
 from epsinas.paper.cells import with_published_shares
-from epsinas.paper.ranking import ablated_datasets, ranking_tables
+from epsinas.paper.ranking import ranking_tables
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -29,7 +29,7 @@ def wide_runs(plan: Plan, space: str) -> list[Run]:
     wide = (section.ablation("weights") or {}).get("wide")
     if not wide:
         return []
-    datasets = ablated_datasets(plan, space, wide)
+    datasets = plan.sections[space].datasets_of(wide)
     features = {"dataset": datasets, "precision": wide["precision"], "metric": "epsilon", "settings": "wide"}
     return plan.runs(space, networks=wide["networks"], **features)
 

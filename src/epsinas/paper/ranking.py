@@ -93,11 +93,6 @@ def comparing_tables(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table.merge(found, on=shared, how="left", validate="many_to_one"), draws
 
 
-def ablated_datasets(plan: Plan, space: str, options: Any) -> list[str]:
-    """Return the data sets that an ablation is made on: those that it names, or all."""
-    return options["datasets"] or plan.sections[space].datasets
-
-
 def kinds_option(description: str, kinds: Sequence[str], default: Sequence[str]) -> dict[str, Any]:
     """Return the options of an ablation of kinds of inputs, as a JSON schema."""
     return {
@@ -125,7 +120,7 @@ def kind_runs(plan: Plan, space: str, ablation: str) -> list[Run]:
     if not options:
         return []
     found = []
-    for dataset in ablated_datasets(plan, space, options):
+    for dataset in plan.sections[space].datasets_of(options):
         for kind in options["kinds"]:
             # Without randomness all batches are the same.
             draws = 1 if kind in section.family.deterministic else section["draws"]

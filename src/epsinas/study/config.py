@@ -75,6 +75,10 @@ class Section:
         """Data sets on which networks are scored."""
         return self.family.datasets(self.options)
 
+    def datasets_of(self, options: Mapping[str, Any]) -> list[str]:
+        """Return the data sets that the options of a page, or of a comparison, name, or all."""
+        return options["datasets"] or self.datasets
+
     @property
     def inputs(self) -> str:
         """The kind of inputs that networks are scored on unless a page says otherwise."""

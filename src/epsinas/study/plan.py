@@ -254,7 +254,7 @@ class Plan:
         return self.runs(
             space,
             networks=None if options["networks"] is None else f"random-{options['networks']}",
-            dataset=options["datasets"] or section.datasets,
+            dataset=section.datasets_of(options),
             inputs=options["inputs"] or section.inputs,
             size=options["batch_size"],
             draws=options["draws"],

@@ -579,10 +579,7 @@ def lanes(images: int) -> int:
 
 
 def schedule(*outputs: Node) -> list[tuple[Node, list[Node]]]:
-    """Order the nodes that `outputs` need, inputs first, each with the nodes that nothing after it needs.
-
-    It is kept for the other weights of a network.
-    """
+    """Order the nodes that `outputs` need, inputs first, each with the nodes that nothing after it needs."""
     order: list[Node] = []
     seen: set[Node] = set()
     for output in outputs:
