@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from epsinas.errors import InputError, shown
 from epsinas.evaluation.coefficients import COMMON, FEWEST, OWN, coefficients, partial_coefficients
+from epsinas.metrics.base import find_metric
 from epsinas.paper.compared import Compared, compared_datasets, first_space, statistics_request
 from epsinas.study.page import Page, Request
 from epsinas.study.plan import Plan
@@ -37,6 +39,16 @@ _OPTION = {
 
 
 def _request(plan: Plan) -> Request | None:
+    for section in plan.sections.values():
+        if options := section["every_network"]:
+            compared = section["comparison"]["metrics"] if section["comparison"] else []
+            known = [*section.metrics, *(find_metric(name).name for name in compared)]
+            unknown = [name for name in (options["frozen"], *options["candidates"]) if name not in known]
+            if unknown:
+                raise InputError(
+                    f"config: {section.name}.every_network: found {shown(unknown[0])}, expected metrics of the section, "
+                    f"{', '.join(known)}"
+                )
     return statistics_request(plan, asked=lambda section: bool(section["every_network"]))
 
 
