@@ -45,10 +45,8 @@ def _request(plan: Plan) -> Request | None:
             known = [*section.metrics, *(find_metric(name).name for name in compared)]
             unknown = [name for name in (options["frozen"], *options["candidates"]) if name not in known]
             if unknown:
-                raise InputError(
-                    f"config: {section.name}.every_network: found {shown(unknown[0])}, expected metrics of the section, "
-                    f"{', '.join(known)}"
-                )
+                found = f"found {shown(unknown[0])}, expected metrics of the section, {', '.join(known)}"
+                raise InputError(f"config: {section.name}.every_network: {found}")
     return statistics_request(plan, asked=lambda section: bool(section["every_network"]))
 
 
