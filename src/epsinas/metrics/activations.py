@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
 
 
+_PLACES = 8192
+"""How many are gone through at once, so that what is made of them stays in the cache."""
+
+
 def of_connected(score: Callable[[Subject], float]) -> Callable[[Subject, str], Scored]:
     """Make a formula of a subject into that of a metric: networks whose input does not reach the output have no score.
 
@@ -88,6 +92,18 @@ def relu_codes(network: Any, inputs: torch.Tensor) -> torch.Tensor:
 def by_channel(x: torch.Tensor) -> torch.Tensor:
     """Return the channels of maps (N, C, H, W) or of vectors (N, C) at every place, (places, C)."""
     return x.movedim(1, -1).reshape(-1, x.shape[1])
+
+
+def channel_covariance(maps: torch.Tensor) -> torch.Tensor:
+    """Return the covariance of the channels of maps (N, C, H, W) over images and places, float64 (C, C)."""
+    import torch
+
+    places = by_channel(maps)
+    mean, total = places.mean(dim=0), torch.zeros(2 * places.shape[1:], dtype=torch.float64, device=maps.device)
+    for part in places.split(_PLACES):
+        deviations = part - mean
+        total += deviations.T @ deviations
+    return total / len(places)
 
 
 def _block(output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epsinas.engines.watching import watched_pass
-from epsinas.metrics.activations import by_channel
+from epsinas.metrics.activations import by_channel, channel_covariance
 
 if TYPE_CHECKING:
     import torch
@@ -90,9 +90,7 @@ def spectral_entropy(maps: torch.Tensor) -> float:
     """
     import torch
 
-    channels = by_channel(maps)
-    deviations = channels - channels.mean(dim=0)
-    values = torch.linalg.eigvalsh((deviations.T @ deviations / len(deviations)).double()).clamp(min=0)
+    values = torch.linalg.eigvalsh(channel_covariance(maps)).clamp(min=0)
     shares = values / values.sum()
     return -float((shares * (shares + 1e-8).log()).sum())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import part_gradients
+from epsinas.metrics.gradients import image_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +23,8 @@ def _score(subject: Subject, setting: str) -> Scored:
     import torch
 
     totals: list[Tensor] = []
-    for image in range(len(subject.tensor)):
-        signs = [gradient.sign() for gradient in part_gradients(subject, slice(image, image + 1))]
+    for gradients in image_gradients(subject):
+        signs = [gradient.sign().sum(dim=0) for gradient in gradients]
         totals = [total.add_(sign) for total, sign in zip(totals, signs, strict=True)] if totals else signs
     return scored(sum(float(total.abs().sum(dtype=torch.float64)) for total in totals))
 

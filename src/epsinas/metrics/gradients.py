@@ -6,6 +6,7 @@ reach the outputs, its gradient is 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -127,7 +128,29 @@ def part_gradients(subject: Subject, part: slice) -> list[Tensor]:
     return list(torch.autograd.grad(loss, layer_weights(network), materialize_grads=True))
 
 
-def inner_products(first: list[Tensor], second: list[Tensor]) -> list[float]:
+def image_gradients(subject: Subject) -> Iterator[list[Tensor]]:
+    """Differentiate the loss of each image by the weights, every image being a batch by itself.
+
+    Yields:
+        Some images after others, for each layer (n, *shape of its weight).
+    """
+    import torch
+
+    from epsinas.engines.images.inside import layer_weights
+
+    network, images = subject.network, subject.tensor
+    for start in range(0, len(images), subject.images_apart):
+        part = slice(start, start + subject.images_apart)
+        weights, logits = subject.apart(network, images[part])
+        loss = len(logits) * cross_entropy(subject, logits, part)
+        found = torch.autograd.grad(loss, weights, materialize_grads=True)
+        yield [
+            gradient.reshape(len(logits), *weight.shape)
+            for gradient, weight in zip(found, layer_weights(network), strict=True)
+        ]
+
+
+def inner_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[float]:
     """Return the inner product of each pair of tensors, added up in float64."""
     import torch
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import cross_entropy, inner_products
+from epsinas.metrics.gradients import cross_entropy, loss_gradients
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -14,24 +15,16 @@ if TYPE_CHECKING:
 def _score(subject: Subject, setting: str) -> Scored:
     """Return minus the sum over all weights of convolutions and of the classifier of w (H g).
 
-    g is the gradient of the loss by these weights, H its Hessian: H g is the gradient of half of ||g||^2, or that of
-    g . g' where g' is a constant. The sign is the one of the scores published with the metric.
+    g is the gradient of the loss by these weights, H its Hessian. The sign is the one of the scores published with the
+    metric.
 
     Batch normalisation takes the scale of a convolution out. Hence w . (H g) = -||g||^2 over its weights, but for the
     1e-5 beside the variance, and GraSP is the squared norm of these gradients minus w . (H g) of the layers that no
     batch normalisation follows at once: the classifier, and in NAS-Bench-201 the two projections of the shortcuts. As
     the 1e-5 does show, and the projections take a second derivative anyway, the score is the definition.
     """
-    import torch
-
-    from epsinas.engines.images.inside import layer_weights
-
-    weights = layer_weights(subject.network)
-    loss = cross_entropy(subject, subject.twice_differentiable(subject.network, subject.tensor))
-    gradients = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
-    half = torch.stack([(gradient * gradient.detach()).sum() for gradient in gradients]).sum()
-    products = torch.autograd.grad(half, weights, materialize_grads=True)
-    return scored(-sum(inner_products(weights, list(products))))
+    gradients = subject.once(loss_gradients).gradients
+    return scored(-subject.curvature(partial(cross_entropy, subject), gradients))
 
 
 METRIC = Metric(

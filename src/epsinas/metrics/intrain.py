@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from epsinas.engines.watching import watched_pass
-from epsinas.metrics.activations import by_channel, of_connected
+from epsinas.metrics.activations import channel_covariance, of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def participation_ratio(maps: torch.Tensor) -> float:
         >>> participation_ratio(torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]))
         2.0
     """
-    channels = by_channel(maps)
-    deviations = channels - channels.mean(dim=0)
-    covariance = (deviations.T @ deviations / len(deviations)).double()
+    covariance = channel_covariance(maps)
     squares = float(covariance.square().sum())
     return float(covariance.trace()) ** 2 / squares if squares > 0 else 1.0
 

@@ -182,11 +182,20 @@ class Subject:
         outputs = layer_outputs(cast("FullWidthNetwork", network), images)
         return outputs[-1], list(zip(layer_weights(network), outputs, strict=True))
 
-    def twice_differentiable(self, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits, for second derivatives by the weights of convolutions and linear layers."""
-        from epsinas.engines.images.second_order import logits
+    images_apart = 16
+    """How many images `apart` is best given."""
 
-        return logits(cast("FullWidthNetwork", network), images)
+    def apart(self, network: torch.nn.Module, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Return weights, with copies for each image, and the logits of each image as a batch of its own."""
+        from epsinas.engines.images.inside import apart
+
+        return apart(cast("FullWidthNetwork", network), images)
+
+    def curvature(self, loss: Callable[[torch.Tensor], torch.Tensor], directions: list[torch.Tensor]) -> float:
+        """Return w . (H d), H the Hessian of the loss of the logits by the weights w, in the directions d."""
+        from epsinas.engines.images.second_order import curvature
+
+        return curvature(cast("FullWidthNetwork", self.network), self.tensor, loss, directions)
 
     def unnormalised(self, network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
         """Return the logits where normalisations pass on what they get."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from epsinas.engines.images.inside import layer_weights
 from epsinas.engines.watching import Watch
 from epsinas.errors import InputError
 from epsinas.metrics.base import METRICS, RANDOM_WEIGHTS, Metric
+from epsinas.metrics.gradients import inner_products
 from epsinas.metrics.subject import Subject
 from epsinas.models.calls import arguments, output
 from epsinas.models.constants import present_copy
@@ -100,10 +102,21 @@ class ModelSubject(Subject):
         with recording(layers):
             return self.logits(network, images), layers
 
-    def twice_differentiable(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Return the output, attention being composed of operations that have second derivatives."""
-        with sdpa_kernel(SDPBackend.MATH):
-            return self.logits(network, images)
+    images_apart = 1
+
+    def apart(self, network: nn.Module, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the weights and the output, of one image."""
+        return layer_weights(network), self.logits(network, images)
+
+    def curvature(self, loss: Callable[[Tensor], Tensor], directions: list[Tensor]) -> float:
+        """Return w . (H d), H the Hessian of the loss of the output by the weights w, in the directions d."""
+        weights = layer_weights(self.network)
+        with sdpa_kernel(SDPBackend.MATH):  # attention of operations that have second derivatives
+            value = loss(self.logits(self.network, self.tensor))
+        gradients = torch.autograd.grad(value, weights, create_graph=True, materialize_grads=True)
+        along = torch.stack([(one * d).sum() for one, d in zip(gradients, directions, strict=True)]).sum()
+        products = torch.autograd.grad(along, weights, materialize_grads=True)
+        return sum(inner_products(weights, products))
 
     def unnormalised(self, network: nn.Module, images: Tensor) -> Tensor:
         """Return the output where normalisations pass on what they get."""
