@@ -380,3 +380,16 @@ def test_a_metric_that_only_a_study_can_set(batch):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="random_pair")
     with pytest.raises(InputError, match=r"^unknown metric 'epsilons': expected one of .*epsilon, "):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="epsilons")
+
+
+def test_constant_weights_take_no_torch():
+    """Its import is most of what a job of a study with few networks takes."""
+    program = (
+        "import sys, numpy as np; from epsinas import NasBench201, score_architectures;"
+        "images = np.random.default_rng(0).random((4, 3, 8, 8), np.float32);"
+        f"score_architectures(NasBench201(channels=2), {ARCHITECTURES!r}, images);"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "epsinas.engines.images.lumped" in loaded
+    assert {"torch", "scipy.stats", "matplotlib"}.isdisjoint(loaded)

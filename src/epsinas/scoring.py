@@ -184,7 +184,8 @@ def check_conditions(metric: Metric, conditions: Conditions) -> None:
     """
     conditions.check()
     metric.check_family(conditions.space.family)
-    metric.check_labels(conditions.labels, len(conditions.tensor))
+    if LABELS in metric.needs:
+        metric.check_labels(conditions.labels, len(conditions.tensor))
 
 
 def distinct(

@@ -57,6 +57,22 @@ def test_the_last_columns_alone(last):
     np.testing.assert_allclose(found, whole[:, -last:], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("last", [2, 4, 6])
+def test_columns_of_few_values_are_as_any(last):
+    """Among the last ones, in any place; one value at 64 networks or more is few, so that 2,000 networks have 31."""
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(7, 2000)) + rng.normal(size=2000)
+    values[2], values[3], values[5] = values[2].round(), values[3] > 0.5, (2 * values[5]).round()
+    classes = rng.integers(300, size=2000)
+    assert [len(np.unique(row)) < 31 for row in values] == [False, False, True, True, False, True, False]
+    found = resampled_correlations(values, classes, 3, np.random.default_rng(0), last=last)
+    drawn = np.random.default_rng(0).integers(300, size=(3, 300), dtype=np.int32)
+    for matrix, row in zip(found, [np.arange(300), *drawn], strict=True):
+        members = np.concatenate([np.flatnonzero(classes == group) for group in row])
+        expected = stats.spearmanr(values[:, members], axis=1).statistic[-last:]
+        np.testing.assert_allclose(matrix, expected, rtol=0, atol=1e-13)
+
+
 def test_a_column_correlates_with_itself_by_exactly_one():
     values, classes = sample()
     found = resampled_correlations([values[0], values[0]], classes, 20, np.random.default_rng(0), last=1)

@@ -67,8 +67,8 @@ def test_a_network_of_a_space_has_the_score_of_the_space(name, space, architectu
     labels = np.arange(len(IMAGES))
     one = Subject(Conditions(space, IMAGES.numpy(), labels=labels), architecture)
     expected = METRICS[name].score(one, "").score
-    # In single precision second derivatives are computed in other ways, and so are gradients of images by themselves, of
-    # which signs count: on maps of 2 x 2 many gradients are 0 but for rounding.
+    # In single precision second derivatives are computed in other ways, and so are gradients of images by themselves,
+    # of which signs count: on maps of 2 x 2 many gradients are 0 but for rounding.
     tolerance = {"grasp": 2e-4, "grad_sign": 1e-2}.get(name, 1e-6)
     assert score(one.network, IMAGES, metric=name, labels=labels) == pytest.approx(expected, rel=tolerance)
 

@@ -5,7 +5,7 @@ classes of them are drawn. A resample is the number of times that each class occ
 holds follow from the order of the whole sample without sorting again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,6 +16,11 @@ from epsinas.errors import InputError
 
 _BLOCK = 32
 """Resamples of one task: large enough that threads do not wait for each other, small in memory."""
+
+_NETWORKS = 64
+"""How many networks there are, in the mean, at each value of a column of few values, at least."""
+
+_Work = Callable[[NDArray[np.int32]], NDArray[np.float64]]
 
 
 def resampled_correlations(
@@ -68,22 +73,53 @@ def resampled_correlations(
         raise InputError(f"last: found {rows}, expected 1 to {len(values)}, the number of columns")
     if not len(labels):
         return np.full((1 + resamples, rows, len(values)), np.nan)
-    order = np.argsort(values, axis=1, kind="stable")
-    sorted_values = np.take_along_axis(values, order, axis=1)
-    order = order.astype(np.uint32)  # unsigned, since an index that might be negative takes a comparison
-    # The end of every group of equal values.
-    ends = np.ones(values.shape, np.bool_)
-    ends[:, :-1] = sorted_values[:, 1:] != sorted_values[:, :-1]
-    labels = labels.astype(np.int32)
-    total = int(labels.max()) + 1
+    numbers: NDArray[np.int32] = labels.astype(np.int32)
+    work = _with_last_column(values, numbers) if rows == 1 else _with_last_columns(values, numbers, rows)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(work, _counts(int(numbers.max()) + 1, resamples, rng))))
+
+
+def _with_last_column(values: NDArray[np.float64], labels: NDArray[np.int32]) -> _Work:
+    """Return what correlates every column with the last one, (resamples, 1, columns), in some resamples."""
+    order, ends = _sorted(values)
+    return lambda drawn: _with_last(order, ends, labels, drawn)[:, None]
+
+
+def _with_last_columns(values: NDArray[np.float64], labels: NDArray[np.int32], rows: int) -> _Work:
+    """Return what correlates every column with the last ones, (resamples, rows, columns), in some resamples.
+
+    Columns of few values, such as the sizes of networks, divide the networks into cells of equal values. They are
+    ranked cell by cell, and with another column they correlate as the sums of its ranks over the cells do.
+    """
+    first, networks = len(values) - rows, len(labels)
+    order, ends = _sorted(values)
+    few = [row for row in range(first, len(values)) if ends[row].sum() <= networks // _NETWORKS]
+    many = [row for row in range(len(values)) if row not in few]
+    cells, cell = np.zeros((0, 1)), np.zeros(networks, np.intp)
+    if few:
+        cells, cell = np.unique(values[few], axis=1, return_inverse=True)
+    by_cell = np.argsort(cell, kind="stable")
+    starts = np.searchsorted(cell[by_cell], np.arange(cells.shape[1] + 1)).astype(np.uintp)
+    # Networks and columns in the order in which they are gone through.
+    order, ends, labels = np.argsort(by_cell).astype(np.uint32)[order[many]], ends[many], labels[by_cell]
+    cell_order, cell_ends = _sorted(cells)
+    place = np.argsort(many + few)
 
     def work(drawn: NDArray[np.int32]) -> NDArray[np.float64]:
-        if rows == 1:
-            return _with_last(order, ends, labels, drawn)[:, None]
-        return _correlations(order, ends, labels, drawn, len(values) - rows)
+        found = _correlations(order, ends, labels, drawn, first, cell_order, cell_ends, starts)
+        return found[:, place[first:] - first][:, :, place]
 
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(work, _counts(total, resamples, rng))))
+    return work
+
+
+def _sorted(values: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Return the order of each row, and which of its places in that order end a group of equal values."""
+    values = np.ascontiguousarray(values)  # for arrays of another layout Numba compiles once more
+    order = np.argsort(values, axis=1, kind="stable")
+    sorted_values = np.take_along_axis(values, order, axis=1)
+    ends = np.ones(values.shape, np.bool_)
+    ends[:, :-1] = sorted_values[:, 1:] != sorted_values[:, :-1]
+    return order.astype(np.uint32), ends  # unsigned, since an index that might be negative takes a comparison
 
 
 def _counts(classes: int, resamples: int, rng: np.random.Generator) -> Iterable[NDArray[np.int32]]:
@@ -169,14 +205,23 @@ def _rank(order, ends, weights, total, ranks):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True, error_model="numpy")
-def _correlations(order, ends, labels, counts, first):  # type: ignore[no-untyped-def]
-    """Return (resamples, columns from `first` on, columns)."""
-    columns, networks = order.shape
+def _correlations(order, ends, labels, counts, first, cell_order, cell_ends, starts):  # type: ignore[no-untyped-def]
+    """Return (resamples, columns from `first` on, columns): columns of many values, then those of few.
+
+    Cell c are the networks from `starts[c]` to `starts[c + 1]`.
+    """
+    many, networks = order.shape
+    few, cells = cell_order.shape
+    columns = many + few
     found = np.empty((len(counts), columns - first, columns))
     weights = np.empty(networks)
     roots = np.empty(networks)
-    ranks = np.empty((columns, networks))
+    ranks = np.empty((many, networks))
+    cell_weights = np.empty(cells)
+    cell_ranks = np.empty((few, cells))
+    sums = np.empty(cells)
     sizes = np.empty(columns)
+    products = np.empty((columns - first, columns))
     for resample in range(len(counts)):
         total = 0.0
         for network in range(networks):
@@ -184,13 +229,37 @@ def _correlations(order, ends, labels, counts, first):  # type: ignore[no-untype
             # On either side of a product of two ranks.
             roots[network] = np.sqrt(weights[network])
             total += weights[network]
-        for column in range(columns):
+        for column in range(many):
             sizes[column] = _rank(order[column], ends[column], weights, total, ranks[column])
             ranks[column] *= roots
-        products = _products(ranks, first)
+        products[: many - first, :many] = _products(ranks, first)
+        _add_up(roots, roots, starts, cell_weights)
+        for column in range(few):
+            own = cell_ranks[column]
+            sizes[many + column] = _rank(cell_order[column], cell_ends[column], cell_weights, total, own)
+        for column in range(columns):
+            if column < many:
+                _add_up(ranks[column], roots, starts, sums)
+            else:
+                sums[:] = cell_ranks[column - many] * cell_weights
+            for one in range(few):
+                product = (cell_ranks[one] * sums).sum()
+                products[many - first + one, column] = product
+                if column >= first:
+                    products[column - first, many + one] = product
         for one in range(first, columns):
             found[resample, one - first] = products[one - first] / np.sqrt(sizes[one] * sizes)
     return found
+
+
+@compiled(nogil=True, fastmath=True)
+def _add_up(values, roots, starts, sums):  # type: ignore[no-untyped-def]
+    """Write the sum over each cell of the products of two rows."""
+    for cell in range(len(sums)):
+        total = 0.0
+        for network in range(starts[cell], starts[cell + 1]):
+            total += values[network] * roots[network]
+        sums[cell] = total
 
 
 @compiled(nogil=True, fastmath=True)
