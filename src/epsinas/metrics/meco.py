@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from epsinas.engines.watching import watched_pass
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric
@@ -33,11 +31,14 @@ def smallest_eigenvalue(maps: torch.Tensor) -> float:
         >>> round(smallest_eigenvalue(torch.tensor([[[0.0, 1.0, 2.0]], [[0.0, 2.0, 1.0]]])), 6)
         0.5
     """
-    deviations = maps.flatten(1).double().cpu().numpy()
-    deviations = deviations - deviations.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(deviations, axis=1, keepdims=True)
-    directions = np.divide(deviations, lengths, out=np.zeros_like(deviations), where=lengths > 0)
-    return float(np.linalg.eigvalsh(directions @ directions.T)[0])
+    import torch
+
+    # By torch, not NumPy: threads of two libraries in turn wait for each other, which takes longer than all else.
+    deviations = maps.flatten(1).double()
+    deviations = deviations - deviations.mean(dim=1, keepdim=True)
+    lengths = torch.linalg.vector_norm(deviations, dim=1, keepdim=True)
+    directions = torch.where(lengths > 0, deviations / lengths, 0.0)
+    return float(torch.linalg.eigvalsh(directions @ directions.T)[0])
 
 
 def meco_score(network: Any, image: torch.Tensor) -> float:
