@@ -31,6 +31,16 @@ def test_times_and_last_digits_do_not_count(folders):
     assert moved(*folders).empty
 
 
+def test_times_in_the_ledger_do_not_count_either(folders):
+    """There a row is a cell of a table, and the note says how long was measured."""
+    cells = {"column": ["cost_hours", "spearman"], "reproduced": [0.04, 0.8], "note": ["42 s", ""]}
+    for folder, changed in zip(folders, ({"reproduced": [0.03, 0.8], "note": ["34 s", ""]}, {}), strict=True):
+        pd.DataFrame(cells | changed).to_csv(folder / "ledger.csv", index=False)
+    assert moved(*folders).empty
+    pd.DataFrame(cells | {"note": ["42 s", "another"]}).to_csv(folders[0] / "ledger.csv", index=False)
+    assert moved(*folders)[["row", "column", "found"]].to_numpy().tolist() == [[1, "note", "another"]]
+
+
 def test_what_moved_is_named(folders, capsys):
     change(folders[0], rho=[0.86, 0.5], metric=["epsilon", "synflow"])
     found = moved(*folders)
