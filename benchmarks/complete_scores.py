@@ -2,7 +2,8 @@
 
 For machines on which that study is more than one sitting: networks come in a random order, each as a file in the folder
 of the study's results, so that nothing is lost when this is interrupted; `pack_scores.py` adds them to the package's.
-Several processes may run side by side: `--share 1/2` and `--share 2/2`.
+Several processes may run at once, `--share 1/2` and `--share 2/2`, on as many machines. On one machine, a process of
+several threads is faster than several processes, which take each other's cache.
 """
 
 import argparse
@@ -32,9 +33,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("space", choices=["nas-bench-201", "nas-bench-101"])
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--threads", type=int, default=2, help="of this process (default: %(default)s)")
     parser.add_argument("--share", default="1/1", metavar="K/N", help="every N-th network from the K-th")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     keep_freed_memory()
     plan = Plan(read_study(yaml.safe_load(STUDY.read_text())))
     (run,) = plan.comparison_runs(arguments.space)
