@@ -169,7 +169,8 @@ def keep_freed_memory() -> bool:
     on a CPU a third of the time of a full-width network. The process then holds its largest need until it ends.
     """
     # From malloc.h: parameters M_MMAP_MAX and M_TRIM_THRESHOLD. The second alone would map every large block anew.
-    settings = {-4: 0, -1: 2**31 - 1}
+    # There -1 is no threshold, and the largest integer one of 2 GiB.
+    settings = {-4: 0, -1: -1}
     try:
         set_parameter = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
