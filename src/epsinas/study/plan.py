@@ -379,6 +379,7 @@ class Plan:
         """Return the megabytes that a job of a run takes."""
         if run.metric != TOGETHER:
             return 2000
-        # Second derivatives keep every map: 3 GB with NAS-Bench-201's 16 channels, 14 GB with NAS-Bench-101's 128.
+        # Gradients keep every map: 2 to 3 GB with NAS-Bench-201's 16 channels, 7 GB with NAS-Bench-101's 128 and the
+        # metrics of the paper. Freed memory is kept, in pieces, so that a job of many networks needs twice as much.
         widths = getattr(self.sections[run.space].space(), "widths", (20,))
         return 2000 + 100 * widths[0]
