@@ -53,7 +53,7 @@ def test_scores_are_compared_network_by_network():
         scores=lambda run: real,
     )
     found = PAGE.table(results).set_index("metric")
-    assert found["networks"].to_dict() == {"naswot": 4, "tenas_ntk": 3}
+    assert found["archs"].to_dict() == {"naswot": 4, "tenas_ntk": 3}
     assert found["agreement"].to_dict() == {"naswot": pytest.approx(0.8), "tenas_ntk": pytest.approx(1.0)}
     expected = pd.Series([1.0, 2.0, 3.0], index=[0, 1, 2]).corr(accuracy.reindex([0, 1, 2]), method="spearman")
     assert found.loc["tenas_ntk", "spearman_real"] == pytest.approx(expected)

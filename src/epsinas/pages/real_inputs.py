@@ -39,10 +39,10 @@ def _table(results: Results) -> pd.DataFrame:
                 found = {name: evaluate(table[name], accuracy).spearman_global for name in table}
                 rows.append(
                     {"space": run.space, "dataset": run.dataset, "metric": metric.name, "setting": setting}
-                    | {"networks": len(table), "agreement": evaluate(table["real"], table["synthetic"]).spearman_global}
+                    | {"archs": len(table), "agreement": evaluate(table["real"], table["synthetic"]).spearman_global}
                     | {f"spearman_{name}": value for name, value in found.items()}
                 )
-    columns = ["space", "dataset", "metric", "setting", "networks", "agreement", "spearman_real", "spearman_synthetic"]
+    columns = ["space", "dataset", "metric", "setting", "archs", "agreement", "spearman_real", "spearman_synthetic"]
     return pd.DataFrame(rows, columns=columns)
 
 
