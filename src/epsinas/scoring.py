@@ -184,7 +184,7 @@ def check_conditions(metric: Metric, conditions: Conditions) -> None:
     """
     conditions.check()
     metric.check_family(conditions.space.family)
-    if LABELS in metric.needs:
+    if LABELS in metric.needs:  # else the tensor is not asked for, which takes torch
         metric.check_labels(conditions.labels, len(conditions.tensor))
 
 

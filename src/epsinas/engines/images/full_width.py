@@ -155,8 +155,11 @@ class FullWidthNetwork(nn.Module):
 
     def operations(self, statistics: Statistics | None = None, record: Statistics | None = None) -> FullWidth:
         """Return operations with this network's weights, for one pass of the space's description."""
-        layers = [(layer.weight, layer.bias) for layer in cast(Iterable[_Trainable], self.layers)]
-        return FullWidth(iter(layers), statistics, record, self.replicas)
+        return FullWidth(self.weights_and_biases(), statistics, record, self.replicas)
+
+    def weights_and_biases(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield those of each layer, in the order of the description, as operations take them."""
+        return ((layer.weight, layer.bias) for layer in cast(Iterable[_Trainable], self.layers))
 
     def _run(self, images: Tensor, ops: FullWidth) -> Tensor:
         return self.space.network(ops, self.architecture, images)

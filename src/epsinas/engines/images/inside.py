@@ -47,7 +47,7 @@ def layer_outputs(network: FullWidthNetwork, images: Tensor) -> list[Tensor]:
 
     They are in the order of the description, which is that of `layer_weights`.
     """
-    recording = _Recording(_parameters(network))
+    recording = _Recording(network.weights_and_biases())
     network.space.network(recording, network.architecture, images)
     return recording.outputs
 
@@ -62,7 +62,7 @@ def layer_weights(network: nn.Module) -> list[Tensor]:
 
 def without_batch_norm(network: FullWidthNetwork, images: Tensor) -> Tensor:
     """Return the logits (N, classes) of a network whose batch normalisations pass on what they get."""
-    return network.space.network(_Unnormalised(_parameters(network)), network.architecture, images)
+    return network.space.network(_Unnormalised(network.weights_and_biases()), network.architecture, images)
 
 
 def apart(network: FullWidthNetwork, images: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -81,12 +81,10 @@ def apart(network: FullWidthNetwork, images: Tensor) -> tuple[list[Tensor], Tens
             copied = copied.contiguous(memory_format=torch.channels_last)
         return copied
 
-    layers = [(repeated(weight), None if bias is None else repeated(bias)) for weight, bias in _parameters(network)]
+    layers = [
+        (repeated(weight), None if bias is None else repeated(bias)) for weight, bias in network.weights_and_biases()
+    ]
     weights = [weight.requires_grad_() for weight, _ in layers if weight.ndim > 1]
     side_by_side = images.reshape(1, -1, *images.shape[2:]).contiguous(memory_format=torch.channels_last)
     logits = network.space.network(_OneImage(iter(layers), replicas=copies), network.architecture, side_by_side)
     return weights, logits.unflatten(1, (copies, -1)).squeeze(0)
-
-
-def _parameters(network: FullWidthNetwork) -> Iterator[tuple[Tensor, Tensor | None]]:
-    return ((layer.weight, layer.bias) for layer in network.layers)  # type: ignore[misc]  # modules of any kind to mypy

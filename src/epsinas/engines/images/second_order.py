@@ -64,12 +64,8 @@ class _Mixed(FullWidth):
     def max_pool(self, x: Tensor, kernel: int, stride: int) -> Tensor:
         parts = x.unflatten(0, (4, -1))
         _, where = functional.max_pool2d(parts[0], kernel, stride, padding(kernel), return_indices=True)
-        return (
-            parts.flatten(3)
-            .gather(3, where.flatten(2).expand(4, -1, -1, -1))
-            .flatten(0, 1)
-            .unflatten(2, where.shape[2:])
-        )
+        chosen = parts.flatten(3).gather(3, where.flatten(2).expand(4, -1, -1, -1))
+        return chosen.flatten(0, 1).unflatten(2, where.shape[2:])
 
 
 def _with_own(outputs: Tensor, own: Tensor) -> Tensor:
@@ -89,11 +85,11 @@ def mixed_logits(network: FullWidthNetwork, images: Tensor, directions: Sequence
         images: (N, C, H, W).
         directions: G, in the order of `epsinas.engines.images.inside.layer_weights`.
     """
-    layers: Iterator = ((layer.weight, layer.bias) for layer in network.layers)
     with torch.no_grad():
         maps = torch.cat([images, images.new_zeros((3 * len(images), *images.shape[1:]))])
         maps = maps.contiguous(memory_format=torch.channels_last)
-        logits = network.space.network(_Mixed(layers, iter(directions)), network.architecture, maps)
+        operations = _Mixed(network.weights_and_biases(), iter(directions))
+        logits = network.space.network(operations, network.architecture, maps)
     return logits.unflatten(0, (4, -1))
 
 
