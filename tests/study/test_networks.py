@@ -106,6 +106,13 @@ def test_a_random_sample_is_the_beginning_of_a_larger_one():
         ordered(table, run("random-31"), 0)
 
 
+def test_parts_of_a_random_sample_score_no_network_twice():
+    table = pd.DataFrame({"index": np.arange(30), "architecture": "any", "representative": np.arange(30) % 7})
+    parts = [part(table, run("random"), f"{number}-by-10", METRIC, 0)["index"].tolist() for number in (1, 2, 3)]
+    assert sorted(index for found in parts for index in found) == list(range(7))
+    assert set(parts[0]) == set(ordered(table, run("random-10"), 0)["representative"])
+
+
 def test_recurrent_networks_have_no_convolutions():
     recipe = '{"a": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["a"]}}'
     twin = recipe.replace('["x", "h_prev_0"]', '["h_prev_0", "x"]')

@@ -115,7 +115,7 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
     Args:
         networks: what `describe` returns.
         run: that the job is of.
-        name: `3-of-7`, every seventh network from the third, or `3-by-10`, the third ten.
+        name: `3-of-7`, every seventh network from the third, or `3-by-10`, what the third ten adds to the first two.
         metric: of the run.
         seed: of a random order.
 
@@ -123,12 +123,12 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
         InputError: as `ordered`.
     """
     number, kind, total = name.split("-")
-    wanted = ordered(networks, run, seed)
+    stands = scored_as(ordered(networks, run, seed), metric)
     if kind == "by":
-        wanted = wanted.iloc[(int(number) - 1) * int(total) : int(number) * int(total)]
-    scored = scored_as(wanted, metric).unique()
-    if kind == "of":
-        scored = scored[int(number) - 1 :: int(total)]
+        own = slice((int(number) - 1) * int(total), int(number) * int(total))
+        scored = stands.iloc[own][~stands.duplicated().iloc[own]]
+    else:
+        scored = stands.unique()[int(number) - 1 :: int(total)]
     return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)
 
 
