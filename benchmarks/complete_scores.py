@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 import yaml
 
-from epsinas.engines.images.full_width import keep_freed_memory
+from epsinas.engines.memory import keep_freed_memory, release_freed_memory
 from epsinas.files.tables import write_scores
 from epsinas.metrics.base import find_metric
 from epsinas.scoring import score_networks
@@ -59,6 +59,7 @@ def main() -> None:
             one: pd.DataFrame = networks.loc[[index]].reset_index(drop=True)
             write_scores(score_networks(asked, [conditions], one), path)
             print(path, flush=True)
+            release_freed_memory()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 
 from epsinas import NasBench201
 from epsinas.engines.images.batches import synthetic_batch
-from epsinas.engines.images.full_width import keep_freed_memory
+from epsinas.engines.memory import keep_freed_memory
 from epsinas.metrics.base import METRICS, Metric
 from epsinas.metrics.subject import Conditions, Subject
 

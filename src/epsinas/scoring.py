@@ -271,17 +271,26 @@ def score_networks(
             check_conditions(metric, one)
     rows = []
     for index, architecture in zip(networks["index"], networks["architecture"], strict=True):
-        for one in conditions:
-            subject = Subject(one, architecture, int(index))
-            for metric, setting in ((metric, setting) for metric, settings in asked for setting in settings):
-                start = time.perf_counter()
-                found = score_subject(metric, subject, setting)
-                seconds = time.perf_counter() - start
-                rows.append((index, metric.name, setting, one.draw, *found, seconds))
-        progress(1)
+        rows += _score_network(asked, conditions, index, architecture)
+        progress(1)  # nothing of the network is left in memory
     columns = ["index", "metric", "setting", "draw", "score", "error", "reason", "seconds"]
     types = {"index": np.int32, "draw": np.int16, "score": np.float64, "error": np.float64, "seconds": np.float64}
     return pd.DataFrame(rows, columns=columns).astype(types | {"metric": str, "setting": str, "reason": str})
+
+
+def _score_network(
+    asked: Sequence[tuple[Metric, Sequence[str]]], conditions: Sequence[Conditions], index: int, architecture: str
+) -> list[tuple[Any, ...]]:
+    """Score a network by several metrics on several batches, and return the rows of `score_networks`."""
+    rows = []
+    for one in conditions:
+        subject = Subject(one, architecture, int(index))
+        for metric, setting in ((metric, setting) for metric, settings in asked for setting in settings):
+            start = time.perf_counter()
+            found = score_subject(metric, subject, setting)
+            seconds = time.perf_counter() - start
+            rows.append((index, metric.name, setting, one.draw, *found, seconds))
+    return rows
 
 
 def _scored_in_tasks(

@@ -17,6 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from epsinas.engines.base import FAMILIES
+from epsinas.engines.memory import keep_freed_memory, release_freed_memory
 from epsinas.errors import InputError
 from epsinas.files.images import read_images
 from epsinas.files.tables import (
@@ -163,10 +164,17 @@ def score_chunk(job: Any) -> None:
     needs = {need for metric, _ in asked for need in metric.needs}
     conditions = conditions_of(one, params, next(iter(job.input.source), None), LABELS in needs)
     networks = part(read_architectures(job.input.networks), one, job.wildcards.part, asked[0][0], params["seed"])
-    if RANDOM_WEIGHTS in needs:
+    full_width = RANDOM_WEIGHTS in needs
+    if full_width:
         _prepare_torch(job.threads, params["device"])
     with _progress(len(networks), "network") as bar:
-        scores = score_networks(asked, conditions, networks, bar.update)
+
+        def after(count: int) -> None:
+            bar.update(count)
+            if full_width:
+                release_freed_memory()
+
+        scores = score_networks(asked, conditions, networks, after)
     write_scores(scores, job.output[0])
 
 
@@ -297,8 +305,6 @@ def _prepare_torch(threads: int, device: str) -> None:
 
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("config: device: found cuda, expected cpu: torch sees no CUDA device here")
-
-    from epsinas.engines.images.full_width import keep_freed_memory
 
     torch.set_num_threads(threads)
     keep_freed_memory()

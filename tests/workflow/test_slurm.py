@@ -53,7 +53,7 @@ def test_networks_are_computed_on_nodes_and_small_pages_are_made_where_snakemake
     assert "runtime=480" in output.split("rule make_large_table:")[1].split("resources: ")[1].split("\n")[0]
     asked = [job.split("\n\n")[0] for job in output.split("rule score_comparison_chunk:")[1:]]
     memory = {re.search(r"space=([\w-]+).*?mem_mb=(\d+)", job, re.DOTALL).groups() for job in asked}
-    assert {("nas-bench-201", "3600"), ("nas-bench-101", "14800")} <= memory
+    assert {("nas-bench-201", "3800"), ("nas-bench-101", "9400")} <= memory
 
 
 def test_every_study_of_the_workflow_is_planned_with_the_profile(checkout):

@@ -126,7 +126,7 @@ def part(networks: pd.DataFrame, run: Run, name: str, metric: Metric, seed: int)
     stands = scored_as(ordered(networks, run, seed), metric)
     if kind == "by":
         own = slice((int(number) - 1) * int(total), int(number) * int(total))
-        scored = stands.iloc[own][~stands.duplicated().iloc[own]]
+        scored = stands.iloc[own][~stands.duplicated().iloc[own]].to_numpy()
     else:
         scored = stands.unique()[int(number) - 1 :: int(total)]
     return networks.set_index("index", drop=False).loc[scored].reset_index(drop=True)

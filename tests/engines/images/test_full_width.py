@@ -1,11 +1,8 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
 
-from epsinas.engines.images.full_width import FullWidthNetwork, keep_freed_memory
+from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.engines.images.initialisers import constant, random
 from epsinas.spaces import NasBench201
 
@@ -221,34 +218,3 @@ def test_random_networks_differ_from_each_other():
     generator = torch.Generator().manual_seed(0)
     first, second = (FullWidthNetwork(SPACE, MIXED[0], (3, 8, 8), random("normal", generator)) for _ in range(2))
     assert not first(images(5, torch.float32)).isclose(second(images(5, torch.float32))).any()
-
-
-def test_freed_memory_is_kept():
-    """In a process of its own, since the setting lasts."""
-    code = """
-import os, torch
-from epsinas.engines.images.full_width import keep_freed_memory
-
-def heap():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
-
-if keep_freed_memory():
-    for size in (2**28, 2**31 + 2**28):  # no memory is taken for what is not written
-        before = heap()
-        tensor = torch.empty(size, dtype=torch.uint8)
-        grown = heap() - before
-        del tensor
-        print(grown > 2**27, heap() - before == grown)
-else:
-    print("another C library")
-"""
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    if found == "another C library":
-        pytest.skip("the C library has no mallopt")
-    assert found == "True True\nTrue True"
-
-
-def test_another_c_library_keeps_its_ways(monkeypatch):
-    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
-    assert keep_freed_memory() is False

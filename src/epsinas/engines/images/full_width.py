@@ -1,6 +1,5 @@
 """The full-width interpreter: a torch module with real weight tensors, the reference for everything else."""
 
-import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
@@ -163,19 +162,3 @@ class FullWidthNetwork(nn.Module):
 
     def _run(self, images: Tensor, ops: FullWidth) -> Tensor:
         return self.space.network(ops, self.architecture, images)
-
-
-def keep_freed_memory() -> bool:
-    """Have this process keep the memory of freed tensors for the next ones, and say whether it will.
-
-    By default the GNU C library returns large blocks to the system, which clears every page that it hands out again:
-    on a CPU a third of the time of a full-width network. The process then holds its largest need until it ends.
-    """
-    # From malloc.h: parameters M_MMAP_MAX and M_TRIM_THRESHOLD. The second alone would map every large block anew.
-    # There -1 is no threshold, and the largest integer one of 2 GiB.
-    settings = {-4: 0, -1: -1}
-    try:
-        set_parameter = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library
-        return False
-    return all(set_parameter(parameter, value) == 1 for parameter, value in settings.items())
