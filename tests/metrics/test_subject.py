@@ -82,6 +82,15 @@ def test_random_weights_are_torchs_own(batch):
         assert recorded is layer
 
 
+def test_large_networks_are_copied_for_fewer_images(batch, monkeypatch):
+    subject = Subject(Conditions(TINY, batch), DEEP)
+    parameters = sum(parameter.numel() for parameter in subject.network.parameters())
+    assert subject.images_apart == 16
+    for copied, images in ((parameters - 1, 1), (3 * parameters, 3), (100 * parameters, 16)):
+        monkeypatch.setattr("epsinas.metrics.subject._COPIED", copied)
+        assert subject.images_apart == images
+
+
 def test_a_copy_is_ones_own(batch):
     subject = Subject(Conditions(TINY, batch), SKIP)
     with torch.no_grad():

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_COPIED = 2**26
+"""Weights that copies of a network have at most together; they and their gradients take 0.5 GB."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -182,8 +185,10 @@ class Subject:
         outputs = layer_outputs(cast("FullWidthNetwork", network), images)
         return outputs[-1], list(zip(layer_weights(network), outputs, strict=True))
 
-    images_apart = 16
-    """How many images `apart` is best given."""
+    @property
+    def images_apart(self) -> int:
+        """How many images `apart` is best given: more are not faster, and take a copy of the weights each."""
+        return min(max(_COPIED // sum(parameter.numel() for parameter in self.network.parameters()), 1), 16)
 
     def apart(self, network: torch.nn.Module, images: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Return weights, with copies for each image, and the logits of each image as a batch of its own."""

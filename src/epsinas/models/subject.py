@@ -102,7 +102,10 @@ class ModelSubject(Subject):
         with recording(layers):
             return self.logits(network, images), layers
 
-    images_apart = 1
+    @property
+    def images_apart(self) -> int:
+        """How many images `apart` is given."""
+        return 1
 
     def apart(self, network: nn.Module, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the weights and the output, of one image."""
