@@ -132,6 +132,7 @@ def score_with_errors(
     members = _members(metric, space, architectures)
     first, places = np.unique(members, return_inverse=True)
     multiplicity = np.bincount(places, minlength=len(first))
+    labels = None if labels is None else np.asarray(labels)
     conditions = Conditions(space, batch, precision, engine, zeros, labels, seed)
     check_conditions(metric, conditions)
     report = progress or (lambda count: None)

@@ -34,6 +34,23 @@ def test_of_a_metric_that_several_have_the_fullest_scores_are_taken(of_cifar10):
     assert found["parameters"].scores.count() == 15_625
 
 
+def test_scores_that_have_a_say_come_before_more_scores_that_have_none(monkeypatch):
+    """Of 60 networks in 6 classes, ours are of two large classes, the published ones of all."""
+    networks = packaged.networks("nas-bench-201").head(60).assign(trained_as=[0] * 28 + [28] * 28 + [56, 57, 58, 59])
+    ours = pd.DataFrame({"index": [0, 28], "dataset": "cifar10", "metric": "meco", "setting": "", "score": [1.0, 2.0]})
+    index = [0, 1, 28, 29, 56, 57, 58, 59]
+    theirs = pd.DataFrame({"index": index, "dataset": "cifar10", "metric": "meco", "source": "others", "score": 1.0})
+    monkeypatch.setattr(packaged, "computed_scores", lambda benchmark: ours)
+    monkeypatch.setattr(packaged, "published_scores", lambda benchmark: theirs)
+
+    def source() -> str:
+        return {one.name: one.source for one in rivals("nas-bench-201", "cifar10", networks)}["meco"]
+
+    assert source() == "others"
+    ours = pd.concat([ours, ours.assign(index=[56, 57])])
+    assert source() == "epsinas"
+
+
 def test_networks_that_train_alike_have_one_score(of_cifar10):
     networks, found = of_cifar10
     stands = networks["trained_as"].to_numpy()

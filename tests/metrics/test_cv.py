@@ -40,6 +40,19 @@ def test_it_needs_labels(batch):
     assert METRIC.sign == -1
 
 
+def test_labels_have_outputs(monkeypatch, batch):
+    monkeypatch.setattr(cv, "INITIALISATIONS", 1)
+    with pytest.raises(InputError, match=r"^labels: found 0 to 3, expected 0 to 2, for 3 classes$"):
+        score_architectures(TINY, [MIXED], batch, metric="cv", labels=np.arange(8) % 4)
+
+
+def test_labels_are_whatever_numpy_takes(monkeypatch, batch):
+    monkeypatch.setattr(cv, "INITIALISATIONS", 2)
+    labels = np.arange(8) % 3
+    given = [score_architectures(TINY, [MIXED], batch, metric="cv", labels=one) for one in (labels, labels.tolist())]
+    assert given[0] == given[1]
+
+
 @pytest.mark.parametrize("weight", [0.01, 1.0])
 def test_constant_weights_make_all_logits_equal(batch, weight):
     """So the mean accuracy under constant weights is the same for every network, and no metric here."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from epsinas import InputError
 from epsinas.metrics.epe_nas import class_correlations
 from epsinas.metrics.gradients import input_gradients
 from epsinas.metrics.jacob_cov import spread_of_eigenvalues
@@ -53,6 +54,23 @@ def test_classes_by_hand():
 
 def test_a_class_with_one_image_correlates_with_itself():
     assert class_correlations(ROWS[:1], np.array([2]), 10) == pytest.approx(np.log1p(K), rel=1e-9)
+
+
+def test_of_many_classes_those_with_one_image_are_left_out():
+    rows, labels = ROWS[[0, 1, 2, 3, 0]], np.array([7, 7, 4, 4, 9])
+    first, second = 2 * np.log(1 + K) + 2 * np.log(K), 2 * np.log(1 + K) + 2 * np.log(K)
+    assert class_correlations(rows, labels, 100) == pytest.approx(abs(first) + abs(second) + np.log1p(K), rel=1e-9)
+    assert class_correlations(rows, labels, 101) == 0
+    assert class_correlations(rows, np.arange(5), 101) == 0
+    unequal = class_correlations(ROWS[[0, 1, 0, 0, 1]], np.array([7, 7, 4, 4, 9]), 101)
+    assert unequal == pytest.approx(2 * abs(first / 2 - 4 * np.log1p(K) / 2) / 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["jacob_cov", "zico"])
+def test_one_image_is_too_few(batch, name):
+    message = f"^batch: found 1, expected two or more images or sequences, which {name} compares$"
+    with pytest.raises(InputError, match=message):
+        score(name, subject(TINY, MIXED, batch[:1]))
 
 
 def test_no_score_where_an_image_has_no_gradient():

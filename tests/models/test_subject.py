@@ -48,6 +48,20 @@ def usual() -> nn.Module:
     return Usual()
 
 
+class Mean(nn.Module):
+    def __init__(self, dim: int):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x):
+        return x.mean(self.dim)
+
+
+class Minus(nn.Module):
+    def forward(self, x):
+        return -x
+
+
 def test_there_are_many():
     assert {"synflow", "expected_synflow", "grad_norm", "fisher", "grasp", "naswot", "zico"} < set(OFFERED)
     assert {"skips", "cv", "tenas_regions", "hidden_covariance"} < set(OTHERS)
@@ -117,6 +131,32 @@ def test_channels_of_linear_layers_come_last():
         count * one.square().mean(0).sum().item() / 2 for count, one in zip((5, 6 * 3, 12), sums, strict=True)
     )
     assert score(model, batch, metric="fisher", labels=LABELS_OF_8) == pytest.approx(expected)
+
+
+def test_directions_of_linear_layers_are_those_of_convolutions_of_one_pixel():
+    """The same function of the same weights, with the channels last or second."""
+    torch.manual_seed(0)
+    first, second = nn.Linear(7, 12), nn.Linear(12, 3)
+    convolution = nn.Conv1d(7, 12, 1)
+    with torch.no_grad():
+        convolution.weight.copy_(first.weight[:, :, None])
+        convolution.bias.copy_(first.bias)
+    tokens = noise(8, 5, 7)
+    last = nn.Sequential(first, nn.ReLU(), Mean(1), second)
+    middle = nn.Sequential(convolution, nn.ReLU(), Mean(2), second)
+    expected = score(middle, tokens.transpose(1, 2).contiguous(), metric="near")
+    assert score(last, tokens, metric="near") == pytest.approx(expected, rel=1e-4)
+
+
+def test_flows_have_no_sign():
+    """Of a model that subtracts SynFlow is what it is of one that adds; it has no mean over initialisations here."""
+    torch.manual_seed(0)
+    minus = nn.Sequential(nn.Flatten(), nn.Linear(192, 3), Minus())
+    assert score(minus, IMAGES, metric="synflow") == score(minus[:2], IMAGES, metric="synflow") > 0
+    with pytest.raises(
+        InputError, match=r"^metric expected_synflow: found a negative flow, expected outputs that grow"
+    ):
+        score(minus, IMAGES, metric="expected_synflow")
 
 
 @pytest.mark.parametrize(
@@ -264,6 +304,24 @@ def test_labels_are_required(name):
             IMAGES,
             {"metric": "snip", "labels": LABELS_OF_8},
             r"^outputs: found shape \(8, 3, 8, 8\), expected one logit for each image and class$",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Flatten(0)),
+            IMAGES,
+            {"metric": "epe_nas", "labels": LABELS_OF_8},
+            r"^outputs: found shape \(8,\), expected one logit for each image and class$",
+        ),
+        (
+            nn.Sequential(nn.Flatten(0, 1), nn.ReLU(), nn.Unflatten(0, (8, 3)), nn.Flatten(), nn.Linear(192, 3)),
+            IMAGES,
+            {"metric": "naswot"},
+            r"^metric naswot: found a ReLU of 24 rows, expected one for each of 8 images$",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)),
+            IMAGES,
+            {"metric": "grad_sign", "labels": LABELS_OF_8},
+            "^metric grad_sign failed: ValueError: Expected more than 1 value per channel when training, ",
         ),
     ],
 )

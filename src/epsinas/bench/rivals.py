@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import counts_of
+from epsinas.evaluation.coefficients import counts_of, extent
 from epsinas.metrics.base import ALIASES, METRICS
 from epsinas.sources import packaged
 
@@ -33,7 +33,8 @@ class Rival(NamedTuple):
 def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
     """Return the other metrics that have scores of a benchmark's networks on a data set.
 
-    Counts, the scores of this project, and those of others; of a metric that several have, the scores of most networks.
+    Counts, the scores of this project, and those of others; of a metric that several have, the scores that cover most
+    (`epsinas.evaluation.coefficients.extent`).
 
     Args:
         benchmark: its name.
@@ -46,12 +47,13 @@ def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
         ... }
         True
     """
-    fullest: dict[str, Rival] = {}
+    classes = networks.set_index("index")["trained_as"]
+    fullest: dict[str, tuple[tuple[bool, int], Rival]] = {}
     for rival in _all(benchmark, dataset, networks):
-        known = fullest.get(rival.name)
-        if rival.scores.notna().any() and (known is None or rival.scores.count() > known.scores.count()):
-            fullest[rival.name] = rival
-    return list(fullest.values())
+        covered = extent(rival.scores, classes)
+        if rival.scores.notna().any() and (rival.name not in fullest or covered > fullest[rival.name][0]):
+            fullest[rival.name] = covered, rival
+    return [rival for _, rival in fullest.values()]
 
 
 def _all(benchmark: str, dataset: str, networks: pd.DataFrame) -> Iterator[Rival]:

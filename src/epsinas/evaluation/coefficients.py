@@ -40,9 +40,29 @@ def shared_networks(scores: pd.DataFrame, performance: pd.Series, classes: pd.Se
         [0, 1, 3]
     """
     known = scores[performance.reindex(scores.index).notna()]
-    share = known.notna().groupby(classes.loc[known.index]).any().mean()
-    wide = known.loc[:, share >= SHARING]
+    wide = known.loc[:, _share_of_classes(known, classes) >= SHARING]
     return wide.index[wide.notna().all(axis=1)] if wide.shape[1] else wide.index[:0]
+
+
+def extent(scores: pd.Series, classes: pd.Series) -> tuple[bool, int]:
+    """Return what orders several sources of a metric's scores: whether it has a say with them, and their number.
+
+    Of two sources the one is to be taken that scores SHARING of the classes, for only such metrics have a say in what
+    the metrics share (`shared_networks`), then the one that scores more networks.
+
+    Example:
+        >>> classes = pd.Series([0, 0, 0, 1, 2])
+        >>> few_classes, few_networks = pd.Series([1, 2, 3, np.nan, np.nan]), pd.Series([1, np.nan, np.nan, 1, np.nan])
+        >>> extent(few_classes, classes), extent(few_networks, classes)
+        ((False, 3), (True, 2))
+    """
+    share = _share_of_classes(scores.to_frame(), classes)
+    return bool((share >= SHARING).all()), int(scores.count())
+
+
+def _share_of_classes(scores: pd.DataFrame, classes: pd.Series) -> pd.Series:
+    """Return, for each column, the share of the classes of the networks with a score for some member."""
+    return scores.notna().groupby(classes.loc[scores.index]).any().mean()
 
 
 def coefficients(

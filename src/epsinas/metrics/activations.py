@@ -41,7 +41,7 @@ class ForwardPass(NamedTuple):
         codes: of each ReLU that is applied, bool (N, units), where its input is positive.
         blocks: of each convolution, batch normalisation, ReLU and linear layer with outputs of C channels, (C, C): the
             channels at C places in a row, which are pixels of one image or of neighbours in the batch, or of as many
-            as there are.
+            as there are. Channels come second, but last behind a linear layer and behind a ReLU that follows one.
     """
 
     codes: list[torch.Tensor]
@@ -58,12 +58,16 @@ def _forward_pass(subject: Subject) -> ForwardPass:
 
     seen = ForwardPass([], [])
     generator = subject.generator("places")
+    of_linear: Any = None  # the last output whose channels come last
 
     def watch(operation: str, arguments: tuple[Any, ...], output: Any) -> None:
+        nonlocal of_linear
         if operation == "relu":
             seen.codes.append(code(arguments[0]))
         if operation in ("conv", "batch_norm", "relu", "linear"):
-            seen.blocks.append(_block(output, generator))
+            last = operation == "linear" or (operation == "relu" and arguments[0] is of_linear)
+            of_linear = output if last else None
+            seen.blocks.append(_block(output.movedim(-1, 1) if last else output, generator))
 
     with torch.no_grad():
         subject.watched(subject.network, subject.tensor, watch)

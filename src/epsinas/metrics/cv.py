@@ -6,12 +6,13 @@ same for every network here: constant weights make all logits of an image equal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric
+from epsinas.metrics.gradients import checked_labels, classes_of
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -39,8 +40,13 @@ def _score(subject: Subject) -> float:
 
     fill = default(subject.generator())
     with torch.no_grad():
-        guesses = [subject.module(fill)(subject.tensor).argmax(dim=1).cpu().numpy() for _ in range(INITIALISATIONS)]
-    return variation(np.mean(np.stack(guesses) == subject.labels, axis=1))
+        return variation(np.array([_accuracy(subject, subject.module(fill)) for _ in range(INITIALISATIONS)]))
+
+
+def _accuracy(subject: Subject, network: Any) -> float:
+    logits = network(subject.tensor)
+    labels = checked_labels(subject, classes_of(logits))
+    return float(np.mean(logits.argmax(dim=1).cpu().numpy() == labels))
 
 
 METRIC = Metric(

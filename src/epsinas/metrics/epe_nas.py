@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import checked_labels, forward, input_gradients
+from epsinas.metrics.gradients import checked_labels, classes_of, forward, input_gradients
 from epsinas.metrics.jacob_cov import SMALL
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def class_correlations(rows: np.ndarray, labels: np.ndarray, classes: int) -> fl
 
     A class has s = sum over all pairs of its rows, each with itself too, of log(|correlation| + 1e-5). The score is the
     sum of |s|. With more than 100 classes, s is divided by the rows of the class, and the score is the sum over all
-    ordered pairs of classes of |s - s'|, divided by the number of classes that have rows.
+    ordered pairs of classes of |s - s'|, divided by the number of classes. There a class of one row is none, as in the
+    released code, and the score is 0 where all are.
 
     Args:
         rows: (N, D), for each image the gradient of the logits.
@@ -41,11 +42,10 @@ def class_correlations(rows: np.ndarray, labels: np.ndarray, classes: int) -> fl
         2.0
     """
     members = [rows[labels == label] for label in np.unique(labels)]
-    sums = np.array([_log_correlations(row) for row in members])
     if classes <= MANY:
-        return float(np.abs(sums).sum())
-    means = sums / [len(row) for row in members]
-    return float(np.abs(means[:, None] - means).sum() / len(means))
+        return float(sum(abs(_log_correlations(row)) for row in members))
+    means = np.array([_log_correlations(row) / len(row) for row in members if len(row) > 1])
+    return float(np.abs(means[:, None] - means).sum() / max(len(means), 1))
 
 
 def _log_correlations(rows: np.ndarray) -> float:
@@ -57,7 +57,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     """Score the rows of `input_gradients` by the images' labels."""
     if not subject.connected:
         return Scored(math.nan, reason="disconnected")
-    classes = subject.once(forward).logits.shape[1]
+    classes = classes_of(subject.once(forward).logits)
     return scored(class_correlations(subject.once(input_gradients), checked_labels(subject, classes), classes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from epsinas.errors import InputError
 from epsinas.metrics.base import Metric, Scored, scored
 
 if TYPE_CHECKING:
@@ -16,9 +17,19 @@ def _score(subject: Subject, setting: str) -> Scored:
 
     Without batch normalisation, and for the absolute values of the weights, the network is linear in each layer, so
     that S is the mean over initialisations; see `epsinas.engines.images.flow`, also for max pooling, and for torch
-    models `epsinas.models.flow`. Of the images, it sees the shape alone.
+    models `epsinas.models.flow`. Of the images, it sees the shape alone. The mean is of w dR/dw with its sign, which
+    where outputs only grow with the weights, as in every search space, is none.
+
+    Raises:
+        InputError: the flow is negative, as that of a model which subtracts.
     """
-    return scored(log_of_one_more(*subject.mean_flow()))
+    mantissa, exponent = subject.mean_flow()
+    if mantissa < 0:
+        raise InputError(
+            "metric expected_synflow: found a negative flow, expected outputs that grow with the weights; the model "
+            "subtracts"
+        )
+    return scored(log_of_one_more(mantissa, exponent))
 
 
 def log_of_one_more(mantissa: float, exponent: int) -> float:

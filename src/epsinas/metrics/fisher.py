@@ -16,7 +16,7 @@ def _score(subject: Subject, setting: str) -> Scored:
 
     a is the output (N, channels, H, W) of a convolution, or of the classifier, g its gradient, i an image. A channel
     counts as often as it has weights (fan in), as in the scores published with the metric. The biases of the classifier
-    are in its outputs: a network that the images do not reach has a score too, that of its logits.
+    are in its outputs.
     """
     return scored(
         sum(

@@ -64,13 +64,28 @@ def checked_labels(subject: Subject, classes: int) -> np.ndarray:
     return labels.astype(np.int64)
 
 
+def classes_of(logits: Tensor) -> int:
+    """Return of how many classes there are logits.
+
+    Raises:
+        InputError: they are not (N, classes).
+    """
+    if logits.ndim != 2:
+        raise InputError(f"outputs: found shape {tuple(logits.shape)}, expected one logit for each image and class")
+    return logits.shape[1]
+
+
+def check_several(metric: str, found: int) -> None:
+    """Raise `InputError` where a metric that compares the images of a batch is given fewer than two."""
+    if found < 2:
+        raise InputError(f"batch: found {found}, expected two or more images or sequences, which {metric} compares")
+
+
 def cross_entropy(subject: Subject, logits: Tensor, part: slice = slice(None)) -> Tensor:
     """Return the mean cross entropy of logits (n, classes) with the labels of a part of the batch."""
     import torch
 
-    if logits.ndim != 2:
-        raise InputError(f"outputs: found shape {tuple(logits.shape)}, expected one logit for each image and class")
-    labels = torch.from_numpy(checked_labels(subject, logits.shape[1])[part]).to(logits.device)
+    labels = torch.from_numpy(checked_labels(subject, classes_of(logits))[part]).to(logits.device)
     return torch.nn.functional.cross_entropy(logits, labels.to(logits.device))
 
 

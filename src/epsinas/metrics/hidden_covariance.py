@@ -12,6 +12,7 @@ from epsinas.engines.watching import watched_pass
 from epsinas.errors import InputError
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, Scored
+from epsinas.metrics.gradients import check_several
 from epsinas.metrics.jacob_cov import spread_of_eigenvalues
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     layer = int(setting)
     if layer > len(states):
         raise InputError(f"layer: found {layer}, expected at most {len(states)}")
+    check_several("hidden_covariance", states[layer - 1].shape[0])
     return of_connected(lambda subject: sequence_spread(states[layer - 1]))(subject, setting)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epsinas.metrics.base import RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import input_gradients
+from epsinas.metrics.gradients import check_several, input_gradients
 
 if TYPE_CHECKING:
     from epsinas.metrics.subject import Subject
@@ -42,6 +42,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     """Score the correlations of the rows of `input_gradients`."""
     if not subject.connected:
         return Scored(math.nan, reason="disconnected")
+    check_several("jacob_cov", len(subject.tensor))
     return scored(spread_of_eigenvalues(subject.once(input_gradients)))
 
 

@@ -56,6 +56,9 @@ def _score(subject: Subject) -> float:
     codes = forward_pass(subject).codes
     if not codes:
         raise InputError("metric naswot: found no ReLU in the network, expected one or more")
+    images = len(subject.tensor)
+    if (other := next((len(code) for code in codes if len(code) != images), images)) != images:
+        raise InputError(f"metric naswot: found a ReLU of {other} rows, expected one for each of {images} images")
     return code_volume(codes)
 
 

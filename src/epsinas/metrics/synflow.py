@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _score(subject: Subject, setting: str) -> Scored:
-    """Return log(1 + S), S the sum over all weights of convolutions and of the classifier of w dR/dw.
+    """Return log(1 + S), S the sum over all weights of convolutions and of the classifier of |w dR/dw|.
 
     R is the sum of the logits of one image of ones, in float64, through the network with the absolute values of its
     weights and without batch normalisation, or any other that a torch model has. The classifier's bias adds a constant
@@ -32,7 +32,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     ones = torch.ones_like(subject.tensor[:1], dtype=torch.float64)
     total = subject.unnormalised(network, ones).sum()
     gradients = torch.autograd.grad(total, weights, materialize_grads=True)
-    return scored(math.log1p(sum(inner_products(weights, list(gradients)))))
+    return scored(math.log1p(sum(inner_products(weights, [gradient.abs() for gradient in gradients]))))
 
 
 METRIC = Metric(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from epsinas.metrics.base import LABELS, RANDOM_WEIGHTS, Metric, Scored, scored
-from epsinas.metrics.gradients import part_gradients
+from epsinas.metrics.gradients import check_several, part_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,7 @@ def log_coefficients(first: list[Tensor], second: list[Tensor]) -> float:
 
 def _score(subject: Subject, setting: str) -> Scored:
     """Score the gradients of the losses of both halves of the batch, each through the network by itself."""
+    check_several("zico", len(subject.tensor))
     middle = len(subject.tensor) // 2
     first, second = (part_gradients(subject, part) for part in (slice(middle), slice(middle, None)))
     return scored(log_coefficients(first, second))

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from epsinas.engines.images.inside import layer_weights
 from epsinas.engines.watching import Watch
-from epsinas.errors import InputError
+from epsinas.errors import InputError, one_line
 from epsinas.metrics.base import METRICS, RANDOM_WEIGHTS, Metric
 from epsinas.metrics.gradients import inner_products
 from epsinas.metrics.subject import Subject
@@ -190,7 +190,12 @@ def score_model(
             expected = f"one or more, which the metric {metric.name} needs"
             raise InputError(f"model: found no parameter of two or more dimensions, expected {expected}")
         metric.check_labels(subject.labels, len(subject.tensor) if subject.tensor.ndim else 0)
-        found = metric.score(subject, "")
+        try:
+            found = metric.score(subject, "")
+        except InputError:
+            raise
+        except Exception as error:  # the model's own, or that of a metric of one's own
+            raise InputError(f"metric {metric.name} failed: {type(error).__name__}: {one_line(error)}") from error
     reason = [f"no score: {_REASONS.get(found.reason, found.reason)}"] if found.reason else []
     for note in (*subject.notes, *reason):
         warnings.warn(note, stacklevel=3)

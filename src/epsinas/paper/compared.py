@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import counts_of
+from epsinas.evaluation.coefficients import counts_of, extent
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import by_seed, higher_better, performance_of, trainings_of
-from epsinas.paper.cells import Row, most_covering, printed_name
+from epsinas.paper.cells import printed_name
 from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request, whole_in_further_precisions
 from epsinas.study.config import Section
@@ -168,7 +168,7 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
                     reasons[name] = own["reason"].where(own["score"].notna() | (own["reason"] != ""))
                     kept = {key: identity[key] for key in ("metric", "precision", "origin", "stand_in")}
                     facts[name] = kept | {"setting": setting}
-        fullest = _fullest(columns)
+        fullest = _fullest(columns, networks["trained_as"])
         table = pd.DataFrame({name: columns[name] for name in fullest}, networks.index)
         own_metrics = [name for name in section.metrics if name in fullest]
         why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
@@ -212,11 +212,12 @@ def _setting_text(setting: Any) -> str:
     return f"{setting:g}" if isinstance(setting, float) else str(setting)
 
 
-def _fullest(columns: dict[str, pd.Series]) -> list[str]:
-    """Return of every metric the source with the most networks, the first of equals."""
-    rows: list[Row] = []
-    for name in columns:
+def _fullest(columns: dict[str, pd.Series], classes: pd.Series) -> list[str]:
+    """Return of every metric the source that covers most (`extent`), the first of equals."""
+    chosen: dict[tuple[str, str], tuple[tuple[bool, int], str]] = {}
+    for name, scores in columns.items():
         metric, _, rest = name.partition(" ")
-        rows.append({"metric": metric, "rest": rest, "name": name})
-    chosen = most_covering(rows, "metric", ["rest"], lambda row: columns[row["name"]].notna().sum())
-    return [row["name"] for row in chosen]
+        key, covered = (printed_name(metric), rest), extent(scores, classes)
+        if key not in chosen or covered > chosen[key][0]:
+            chosen[key] = covered, name
+    return [name for _, name in chosen.values()]
