@@ -230,7 +230,7 @@ NAN[1, 0, 0, 0] = np.nan
         (np.zeros((3, 4, 4), np.float32), "found shape (3, 4, 4), expected (images, channels, height, width)"),
         (np.zeros((2, 3, 4, 4), np.float64), "found float64, expected an array of float32"),
         (np.zeros((2, 3, 4, 4), np.uint8), "found uint8, expected an array of float32"),
-        (np.zeros((2, 4, 4, 3), np.float32), "found 4x3 pixels, expected multiples of 4"),
+        (np.zeros((2, 4, 4, 3), np.float32), "found 4x3 pixels in the last two dimensions, expected multiples of 4"),
         (NAN, "image 1 has entries that are not finite (NaN or infinite)"),
     ],
 )
@@ -422,6 +422,24 @@ def test_a_metric_of_ones_own(capsys, arguments, tmp_path, monkeypatch):
     assert found[2] == min(found)
     arguments["--weights"] = ["1e-3", "1"]
     assert refused(capsys, arguments | own) == "weights: found a pair, expected none for the metric weights"
+
+
+def test_a_metric_that_fails_on_every_network_is_a_mistake(capsys, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (tmp_path / "wrong_metric.py").write_text("def forgets_the_batch(network):\n    return 1.0\n")
+    del arguments["--weights"]
+    own = {
+        "--metric": ["wrong_metric:forgets_the_batch"],
+        "--channels": ["2"],
+        "--cells": ["1"],
+        "--output": ["new.csv"],
+    }
+    assert main(command(arguments | own)) == 2
+    *failures, last = capsys.readouterr().err.splitlines()
+    assert last == f"epsinas: metric forgets_the_batch: failed on all of {len(failures)} networks"
+    assert all("failed on |" in line and "TypeError: " in line for line in failures)
+    assert not (tmp_path / "new.csv").exists()
 
 
 def test_labels(capsys, arguments, tmp_path):

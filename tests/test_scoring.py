@@ -229,8 +229,8 @@ def with_nan(image: int) -> np.ndarray:
             np.zeros((0, 3, 8, 8)),
             "batch: found shape (0, 3, 8, 8), expected (images, channels, height, width), none 0",
         ),
-        (np.zeros((4, 3, 8, 6)), "batch: found 8x6 pixels, expected multiples of 4"),
-        (np.zeros((4, 3, 30, 32)), "batch: found 30x32 pixels, expected multiples of 4"),
+        (np.zeros((4, 3, 8, 6)), "batch: found 8x6 pixels in the last two dimensions, expected multiples of 4"),
+        (np.zeros((4, 3, 30, 32)), "batch: found 30x32 pixels in the last two dimensions, expected multiples of 4"),
         (with_nan(2), "batch: image 2 has entries that are not finite (NaN or infinite)"),
         (np.full((4, 3, 8, 8), np.inf), "batch: image 0 has entries that are not finite (NaN or infinite)"),
     ],
@@ -378,7 +378,9 @@ def test_the_published_weights_are_the_usual_ones(batch):
 def test_a_metric_that_only_a_study_can_set(batch):
     with pytest.raises(InputError, match="metric random_pair: can only be computed by a study, which has 'ablations'"):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="random_pair")
-    with pytest.raises(InputError, match=r"^unknown metric 'epsilons': expected one of .*epsilon, "):
+    with pytest.raises(
+        InputError, match=r"^unknown metric 'epsilons': expected one of .*epsilon, .*, or package.module:function "
+    ):
         score_architectures(SPACE, ARCHITECTURES, batch, metric="epsilons")
 
 

@@ -186,7 +186,7 @@ def _score(options: argparse.Namespace) -> None:
     space, batch = _network_inputs(options)
     architectures = _architectures(options.architectures, space)
     with tqdm(total=len(architectures), unit="network", disable=None, file=sys.stderr) as bar:
-        scores, errors, _ = score_with_errors(
+        scores, errors, reasons = score_with_errors(
             space,
             architectures,
             batch,
@@ -200,6 +200,8 @@ def _score(options: argparse.Namespace) -> None:
             labels=labels,
             seed=options.seed,
         )
+    if (reasons == "failed").all():
+        raise InputError(f"metric {metric.name}: failed on all of {len(architectures)} networks")
     header = ["architecture", "score", *(["rounding_limited"] if options.mark_rounding else [])]
     with opened_output(options.output) as file:
         table = csv.writer(file, lineterminator="\n")

@@ -169,7 +169,10 @@ def find_metric(name: str) -> Metric:
         InputError: there is no such metric, module or function, or its name is that of another.
     """
     if ":" not in name:
-        return METRICS[ALIASES.get(name, name)]
+        try:
+            return METRICS[ALIASES.get(name, name)]
+        except InputError as error:
+            raise InputError(f"{error}, or package.module:function for one's own") from None
     module, _, function = name.partition(":")
     found = getattr(import_own(module), function, None)
     if not callable(found):

@@ -169,7 +169,7 @@ ZEROS = np.zeros((2, 3, 4, 4), np.float32)
         (npz(ZEROS), "not a readable .npy file: the magic string is not correct"),
         (npy(ZEROS[0]), "found shape (3, 4, 4), expected (images, channels, height, width), none 0"),
         (npy(ZEROS[:0]), "found shape (0, 3, 4, 4), expected (images, channels, height, width), none 0"),
-        (npy(ZEROS[..., :3]), "found 4x3 pixels, expected multiples of 4"),
+        (npy(ZEROS[..., :3]), "found 4x3 pixels in the last two dimensions, expected multiples of 4"),
         (npy(ZEROS + np.nan), "image 0 has entries that are not finite (NaN or infinite)"),
         (
             npy(np.array([{}]), allow_pickle=True),

@@ -132,7 +132,8 @@ def check_batch(batch: np.ndarray, name: str = "batch") -> None:
     if batch.ndim != 4 or 0 in batch.shape:
         raise InputError(f"{name}: found shape {batch.shape}, expected (images, channels, height, width), none 0")
     if batch.shape[2] % 4 or batch.shape[3] % 4:
-        raise InputError(f"{name}: found {batch.shape[2]}x{batch.shape[3]} pixels, expected multiples of 4")
+        found = f"{batch.shape[2]}x{batch.shape[3]} pixels in the last two dimensions"
+        raise InputError(f"{name}: found {found}, expected multiples of 4")
     finite = np.isfinite(batch).all(axis=(1, 2, 3))
     if not finite.all():
         raise InputError(f"{name}: image {int(np.argmin(finite))} has entries that are not finite (NaN or infinite)")
