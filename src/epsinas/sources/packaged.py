@@ -135,10 +135,10 @@ def published_scores(space: str) -> pd.DataFrame:
 
 
 def computed_scores(space: str) -> pd.DataFrame:
-    """Return the scores that this project computed once, by metrics that take seconds a network.
+    """Return the scores that this project computed once, by metrics that take milliseconds to seconds a network.
 
     Args:
-        space: `nas-bench-201`.
+        space: as for `architectures`. By metrics that take seconds, only a random sample of the networks has scores.
 
     Returns:
         `index` int32, of networks that stand for all that train alike, `dataset` whose images' shape and number of
