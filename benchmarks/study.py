@@ -11,7 +11,12 @@ import pandas as pd
 
 from epsinas.study.plan import TOGETHER, Run
 
-STATISTICS = ("statistics", "partial", "differences", "noise", "combinations", "convergence", "top")
+STATISTICS = ("statistics", "partial", "differences", "noise", "combinations", "convergence", "top", "every_network")
+
+EXPLAINING = ("activity", "brightness", "dormancy", "layerwise", "reference_epsilon", "spectrum")
+"""Metrics of the pages `why_epsilon` and `few_labels` alone."""
+
+PAGES = "explanations and predictors", "`why_epsilon`, `few_labels`"
 
 
 def part(path: Path) -> tuple[str, str]:
@@ -26,6 +31,8 @@ def part(path: Path) -> tuple[str, str]:
             return "choice of weights (Table 8)", "`datasets`"
         case "make_table" if path.stem in STATISTICS:
             return "statistics with intervals", "`statistics.resamples`"
+        case "make_table" if path.stem in ("why_epsilon", "few_labels"):
+            return PAGES
         case "make_table":
             return "other tables", "`resamples`, `selection`, `search`"
         case "make_figure" | "report":
@@ -36,11 +43,16 @@ def part(path: Path) -> tuple[str, str]:
 
 
 def _scores(run: Run) -> tuple[str, str]:
-    """Return it for the scores of a run; what is neither of all networks nor in the usual form is an ablation."""
+    """Return it for the scores of a run; what is neither of all networks nor in the usual form is an ablation.
+
+    Beside metrics with random weights and random initialisations, only two pages take random samples of the networks.
+    """
     if run.metric == TOGETHER:
         return "metrics with random weights", "`comparison.networks`"
     if run.metric == "random_pair":
         return "random initialisations (Table 9)", "`ablations.initialisation`"
+    if run.order == "random" or run.metric in EXPLAINING:
+        return PAGES
     if run.precision != "single":
         return "double and extended precision", "`precisions`, `further_networks`"
     if run.networks == "all" and run.settings in ("pair", "one"):

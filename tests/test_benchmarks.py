@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import PROJECT
 
-RUN = "nas-bench-201/cifar10/pink_noise-256-1/epsilon-single-pair-all"
+INPUTS = "nas-bench-201/cifar10/pink_noise-256-1"
+RUN = f"{INPUTS}/epsilon-single-pair-all"
 
 
 @pytest.fixture
@@ -26,12 +27,20 @@ def study():
             "ablations of epsilon (Tables 5 to 7, 11, Figure 4)",
         ),
         (f"score_chunk/{RUN.replace('pair', 'grid')}/1-of-4.tsv", "ablations of epsilon (Tables 5 to 7, 11, Figure 4)"),
+        (f"score_chunk/{INPUTS}/random_weights-single-usual-random/2-by-11.tsv", "metrics with random weights"),
+        (f"score_chunk/{INPUTS}/activity-single-one-random/2-by-11.tsv", "explanations and predictors"),
+        (f"score_chunk/{INPUTS}/brightness-single-weights-all/1-of-4.tsv", "explanations and predictors"),
+        (f"score_chunk/{INPUTS}/layerwise-single-layers-random/1-by-9.tsv", "explanations and predictors"),
+        (f"score_chunk/{INPUTS}/spectrum-extended-weights-random/1-by-9.tsv", "explanations and predictors"),
+        (f"score_chunk/{INPUTS}/epsilon-extended-pair-random/2-by-11.tsv", "explanations and predictors"),
         (
-            "score_chunk/nas-bench-201/cifar10/pink_noise-64-1/random_weights-single-usual-random/2-by-11.tsv",
-            "metrics with random weights",
+            f"score_chunk/{INPUTS}/random_pair-single-initialisations-random/1-by-1.tsv",
+            "random initialisations (Table 9)",
         ),
         ("describe_networks/nas-bench-101.tsv", "description of the networks"),
         ("make_table/partial.tsv", "statistics with intervals"),
+        ("make_table/every_network.tsv", "statistics with intervals"),
+        ("make_table/few_labels.tsv", "explanations and predictors"),
         ("make_table/table3.tsv", "other tables"),
         ("make_figure/statistics.tsv", "figures and the report"),
         (f"gather_scores/{RUN}.tsv", "inputs, gathering"),
