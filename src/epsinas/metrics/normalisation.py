@@ -34,12 +34,20 @@ def check_zeros(zeros: str) -> None:
         raise InputError(f"zeros: found {zeros!r}, expected one of {', '.join(ZEROS)}")
 
 
-def compare(low: np.ndarray, high: np.ndarray, zeros: str) -> float:
-    """Compute Eq. 2 to 4 of two vectors from `normalise`; see `epsinas.epsilon`."""
+def compare(low: np.ndarray, high: np.ndarray, zeros: str, distances: np.ndarray | None = None) -> float:
+    """Compute Eq. 2 to 4 of two vectors from `normalise`; see `epsinas.epsilon`.
+
+    Args:
+        low: under the low weight.
+        high: under the high weight, as many.
+        zeros: one of ZEROS.
+        distances: |low - high|, where it is known to more digits than the vectors have.
+    """
+    if distances is None:
+        distances = np.abs(low - high)
     if zeros == "kept":
-        return float(np.abs(low - high).mean() / (0.5 * (low.mean() + high.mean())))
+        return float(distances.mean() / (0.5 * (low.mean() + high.mean())))
     both = (low != 0) & (high != 0)
     if not both.any():
         return float("nan")
-    delta = np.abs(low - high)[both].mean()
-    return float(delta / np.concatenate([low[low != 0], high[high != 0]]).mean())
+    return float(distances[both].mean() / np.concatenate([low[low != 0], high[high != 0]]).mean())

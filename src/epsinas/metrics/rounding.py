@@ -65,11 +65,12 @@ def score_normalised(first: Normalised, second: Normalised, zeros: str = "masked
     """
     check_zeros(zeros)
     parts = first.smallest is not None and second.smallest is not None
-    found = _compare(first, second, zeros) if parts else compare(first.values, second.values, zeros)
+    distances = _distances(first, second)
+    found = compare(first.values, second.values, zeros, distances if parts else None)
     if np.isnan(found):
         return Scored(found, float("inf"), "constant")
     ties = _ties(first, second) / (2 * first.values.size) if zeros == "masked" else 0.0
-    distance = _distances(first, second).mean()
+    distance = distances.mean()
     noise = np.mean(first.noise + second.noise)
     return Scored(found, float(noise / distance + ties) if distance else float("inf"))
 
@@ -133,17 +134,6 @@ def _extreme(steps: np.ndarray, sequences: np.ndarray, choose: Callable[..., Any
     near = int(choose(steps + ends))
     step = int(choose((steps - steps[near]) + (ends - ends[near])))
     return step, int(columns[step])
-
-
-def _compare(first: Normalised, second: Normalised, zeros: str) -> float:
-    """Compute Eq. 2 to 4 from whichever of the entries and their complements have more digits."""
-    if zeros == "kept":
-        return float(_distances(first, second).mean() / (0.5 * (first.values.mean() + second.values.mean())))
-    both = (first.values != 0) & (second.values != 0)
-    if not both.any():
-        return float("nan")
-    remaining = np.concatenate([vector.values[vector.values != 0] for vector in (first, second)])
-    return float(_distances(first, second)[both].mean() / remaining.mean())
 
 
 def _distances(first: Normalised, second: Normalised) -> np.ndarray:
