@@ -54,7 +54,7 @@ def test_an_unknown_part_of_a_skeleton_is_refused() -> None:
 
 
 @with_each_space
-def test_samples_and_their_neighbours_are_architectures(member: Space) -> None:
+def test_samples_and_their_neighbours_are_architectures(member: NasBench101 | NasBench201 | NasBenchNLP) -> None:
     sample = member.sample(3, np.random.default_rng(0))
     assert len(set(sample)) == 3
     for architecture in sample:

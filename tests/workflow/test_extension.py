@@ -54,9 +54,6 @@ class Chain:
     def sample(self, count, rng):
         return [str(number + 1) for number in rng.permutation(9)[:count]]
 
-    def neighbours(self, architecture):
-        return [other for other in self.architectures() if abs(int(other) - int(architecture)) == 1]
-
     def traits(self, architecture):
         return {"length": int(architecture)}
 

@@ -44,9 +44,6 @@ class Space(Protocol):
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """Draw `count` different architectures at random, in random order."""
 
-    def neighbours(self, architecture: str) -> list[str]:
-        """List the architectures at edit distance 1."""
-
     def traits(self, architecture: str) -> dict[str, bool | int]:
         """Say what the string alone tells of a network, by name, the same names for all networks.
 

@@ -283,11 +283,6 @@ class NasBench101:
         interior = [*cell.operations[1:-1], *[""] * (MAX_VERTICES - last - 1)]
         return (*edges, *(int(found == one) for found in interior for one in OPERATIONS))
 
-    def mutate(self, architecture: str, rng: np.random.Generator) -> str:
-        """Draw one of `neighbours` uniformly."""
-        neighbours = self.neighbours(architecture)
-        return neighbours[rng.integers(len(neighbours))]
-
     def cell(self, ops: Operations[Tensor], architecture: str, x: Tensor, channels: int) -> Tensor:
         """Apply one cell, from any number of channels to `channels`.
 

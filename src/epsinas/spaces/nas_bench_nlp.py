@@ -282,21 +282,6 @@ class NasBenchNLP:
             recipe.states,
         )
 
-    def mutate(self, architecture: str, rng: np.random.Generator) -> str:
-        """Choose a node at random, then one of its edits that make a neighbour (see `neighbours`).
-
-        Raises:
-            InputError: the recipe has no neighbour.
-        """
-        recipe, start = self.parse(architecture), self.canonical(architecture)
-        for node in rng.permutation(np.arange(len(recipe.nodes))):
-            edits = list(_edits(recipe, recipe.nodes[node]))
-            for edit in rng.permutation(np.arange(len(edits))):
-                neighbour = self._edited(recipe, recipe.nodes[node], edits[edit])
-                if neighbour not in (None, start):
-                    return neighbour
-        raise InputError("recipe: has no neighbour of two nodes or more that uses x and every hidden state")
-
     def _edited(self, recipe: CellRecipe, node: RecipeNode, edited: RecipeNode) -> str | None:
         """Return the canonical recipe with one node replaced, None where it is no cell to search."""
         nodes = _prune([edited if other is node else other for other in recipe.nodes], recipe.states)
