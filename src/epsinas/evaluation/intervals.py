@@ -130,15 +130,14 @@ def combined_interval(
     return max(float(value - below), bounds[0]), min(float(value + above), bounds[1])
 
 
-def share_interval(count: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a probability of which `count` of `total` independent trials were successes.
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a probability of which `count` of `total` independent trials were successes.
 
     Source: Brown, Cai and DasGupta, *Statistical Science* 16 (2001), Equation 4.
 
     Args:
         count: successes, 0 to `total`.
         total: trials.
-        confidence: probability that the interval is to cover, between 0 and 1.
 
     Returns:
         The lower and the upper end, between 0 and 1; both NaN for no trials.
@@ -151,5 +150,5 @@ def share_interval(count: int, total: int, confidence: float = 0.95) -> tuple[fl
         return float("nan"), float("nan")
     from scipy import stats
 
-    interval = stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+    interval = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)

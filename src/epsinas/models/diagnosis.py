@@ -258,10 +258,10 @@ def _diagnosed(
     )
 
 
-def score_outputs(runs: Sequence[Pass], zeros: str = "masked") -> float:
+def score_outputs(runs: Sequence[Pass]) -> float:
     """Return the score of a model's outputs under two weights, NaN where there is none."""
     low, high = _compared(runs)
-    return epsilon(low, high, zeros)
+    return epsilon(low, high)
 
 
 def _compared(runs: Sequence[Pass]) -> list[np.ndarray]:

@@ -442,18 +442,15 @@ def draw_weight_pairs(table: pd.DataFrame) -> Figure:
 
 
 @matplotlib.rc_context(_STYLE)
-def draw_forest(
-    table: pd.DataFrame, measure: str = "spearman", count: str = "scored", baseline: str = "parameters"
-) -> Figure:
-    """Draw a coefficient of every metric with its interval: a row for each metric, a panel for each data set.
+def draw_forest(table: pd.DataFrame, count: str = "scored", baseline: str = "parameters") -> Figure:
+    """Draw the rank correlation of every metric with its interval: a row for each metric, a panel for each data set.
 
     Args:
-        table: columns `dataset`, `metric`, the measure and its 95 % interval, `{measure}_low` and `{measure}_high`, and
+        table: columns `dataset`, `metric`, `spearman` and its 95 % interval, `spearman_low` and `spearman_high`, and
             `count`; `space` where there are several. Rows are called by their `label`, or where there is no such
             column by their metric, with the `setting` and `precision` if the metric has several. In `ceiling`, if there
             is such a column, is the most that a metric can reach on the data set: how well the benchmark's own
             trainings agree.
-        measure: `spearman` or `kendall`, or another column.
         count: the column with the number of networks that a coefficient is over.
         baseline: the name of a metric whose coefficient is a broken line over all rows; none where the table has no
             such metric.
@@ -493,15 +490,15 @@ def draw_forest(
     ratios = [length + 1 for length in lengths]
     axes = figure.subplots(len(spaces), columns, squeeze=False, sharex=True, sharey="row", height_ratios=ratios)
     for row, own in zip(axes, spaces, strict=True):
-        order = own.groupby("label", sort=False)[measure].mean().sort_values(ascending=False).index.tolist()
+        order = own.groupby("label", sort=False)["spearman"].mean().sort_values(ascending=False).index.tolist()
         panels = list(own.groupby("title", sort=False))
         for axis in row[len(panels) :]:
             axis.set_visible(False)
         for axis, (title, panel) in zip(row, panels, strict=False):
-            _forest_panel(axis, panel, order, measure, count, baseline)
+            _forest_panel(axis, panel, order, count, baseline)
             axis.set(
                 title=str(title).replace(", ", ",\n"),
-                xlabel=_MEASURES.get(measure, measure),
+                xlabel=_MEASURES["spearman"],
                 ylim=(len(order) - 0.4, -0.6),
             )
             axis.set_yticks(range(len(order)), order)
@@ -510,11 +507,11 @@ def draw_forest(
     return figure
 
 
-def _forest_panel(axis: Axes, panel: pd.DataFrame, order: list[str], measure: str, count: str, baseline: str) -> None:
+def _forest_panel(axis: Axes, panel: pd.DataFrame, order: list[str], count: str, baseline: str) -> None:
     """Draw the points, intervals and numbers of one panel, and the lines that they are compared with."""
     axis.grid(axis="y", color="0.92", linewidth=0.4)
     axis.axvline(0, color="0.6", linewidth=0.5, zorder=0.5)
-    for value in panel.loc[panel["metric"] == baseline, measure]:
+    for value in panel.loc[panel["metric"] == baseline, "spearman"]:
         axis.axvline(value, zorder=0.5, **_BASELINE)
     for value in panel["ceiling"].dropna().unique() if "ceiling" in panel else ():
         axis.axvline(value, zorder=0.5, **_CEILING)
@@ -527,8 +524,8 @@ def _forest_panel(axis: Axes, panel: pd.DataFrame, order: list[str], measure: st
             "markersize": 3,
             "markeredgewidth": 0.7,
         }
-        axis.plot(row[measure], place, style.marker, **point)
-        axis.plot([row[f"{measure}_low"], row[f"{measure}_high"]], [place, place], color=style.colour, zorder=1.5)
+        axis.plot(row["spearman"], place, style.marker, **point)
+        axis.plot([row["spearman_low"], row["spearman_high"]], [place, place], color=style.colour, zorder=1.5)
         axis.annotate(f"{row[count]:,}", (1, place), **_BESIDE)
     axis.annotate("networks", (1, 1), **_BESIDE | {"xycoords": "axes fraction", "xytext": (34, 7)})
     axis.tick_params(axis="y", length=0)
