@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import higher_better, performance_of
-from epsinas.study.page import Page, Request
+from epsinas.study.page import Page, Request, count_option
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -22,12 +22,9 @@ _OPTION = {
     "default": None,
     "additionalProperties": False,
     "properties": {
-        "networks": {
-            "description": "How many, the first of a random order; some are labelled, the others ranked.",
-            "type": "integer",
-            "minimum": 20,
-            "default": 1500,
-        },
+        "networks": count_option(
+            "How many, the first of a random order; some are labelled, the others ranked.", 1500, minimum=20
+        ),
         "datasets": {"$ref": "#/$defs/datasets"},
         "weights": {
             "description": "Constant weights, the outputs under which are the features.",
@@ -37,12 +34,7 @@ _OPTION = {
             "items": {"type": "number", "exclusiveMinimum": 0},
             "default": [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0],
         },
-        "batch_size": {
-            "description": "Inputs in a batch; of their outputs under a weight, 32 are taken.",
-            "type": "integer",
-            "minimum": 2,
-            "default": 64,
-        },
+        "batch_size": count_option("Inputs in a batch; of their outputs under a weight, 32 are taken.", 64, minimum=2),
         "labels": {
             "description": "Numbers of networks that are trained.",
             "type": "array",
@@ -51,12 +43,7 @@ _OPTION = {
             "items": {"type": "integer", "minimum": 2},
             "default": [10, 20, 50, 100, 200, 500],
         },
-        "repeats": {
-            "description": "Random choices of the networks that are trained.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 20,
-        },
+        "repeats": count_option("Random choices of the networks that are trained.", 20),
     },
 }
 

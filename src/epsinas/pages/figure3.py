@@ -12,7 +12,7 @@ from epsinas.evaluation.tabular import edit_neighbours
 from epsinas.paper.presentation import milestones
 from epsinas.spaces import NasBench201
 from epsinas.streams import stream
-from epsinas.study.page import Page, Request
+from epsinas.study.page import Page, Request, count_option
 from epsinas.study.plan import Plan
 from epsinas.study.results import Results
 
@@ -21,21 +21,16 @@ if TYPE_CHECKING:
 
 SPACE = "nas-bench-201"
 
-
-def _count(description: str, default: int) -> dict[str, object]:
-    return {"description": description, "type": "integer", "minimum": 1, "default": default}
-
-
 _OPTION = {
     "description": "Figure 3, ageing evolution and random search.",
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "rounds": _count("Repetitions.", 100),
-        "trained": _count("Networks trained in a round.", 300),
-        "population": _count("Of ageing evolution.", 64),
-        "tournament": _count("Members that compete to be the parent.", 10),
-        "warm_up_pool": _count("Random networks that are scored first.", 3000),
+        "rounds": count_option("Repetitions.", 100),
+        "trained": count_option("Networks trained in a round.", 300),
+        "population": count_option("Of ageing evolution.", 64),
+        "tournament": count_option("Members that compete to be the parent.", 10),
+        "warm_up_pool": count_option("Random networks that are scored first.", 3000),
         "random_warm_up": {
             "description": (
                 "Which networks of random search with warm-up come from the pool: the first, as many as the population "

@@ -11,7 +11,7 @@ from epsinas.evaluation.coefficients import FEWEST, with_interval
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import by_seed, higher_better, measure_of, performance_of, trainings_of
 from epsinas.paper.compared import Compared, compared_datasets, statistics_request
-from epsinas.study.page import Page, Request
+from epsinas.study.page import Page, Request, count_option
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -20,7 +20,7 @@ _BATCHES = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "draws": {"description": "Random batches.", "type": "integer", "minimum": 2, "default": 10},
+        "draws": count_option("Random batches.", 10, minimum=2),
         "networks": {"$ref": "#/$defs/networks"},
         "datasets": {"$ref": "#/$defs/datasets"},
     },

@@ -26,7 +26,7 @@ from epsinas.study.comparison import (
     costs,
     first_signed,
 )
-from epsinas.study.page import Page, Request
+from epsinas.study.page import Page, Request, count_option
 from epsinas.study.plan import TOGETHER, Plan
 from epsinas.study.results import Results
 
@@ -46,12 +46,7 @@ _OPTION = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "runs": {
-            "description": "Number of pools, and of trained searches.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 500,
-        },
+        "runs": count_option("Number of pools, and of trained searches.", 500),
         "pool_sizes": {
             "description": "Networks in a pool, drawn with replacement.",
             "type": "array",

@@ -14,7 +14,7 @@ from epsinas.paper.cells import LedgerCell, identity_of, needs_whole_space, samp
 from epsinas.paper.published import read_published
 from epsinas.paper.ranking import request_of
 from epsinas.spaces.base import SPACES
-from epsinas.study.page import Page
+from epsinas.study.page import Page, count_option
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -49,25 +49,12 @@ _OPTION = {
             "minimum": 2,
             "default": 1000,
         },
-        "draws": {
-            "description": "Repetitions with other weights and another batch.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 3,
-        },
+        "draws": count_option("Repetitions with other weights and another batch.", 3),
         "datasets": {"$ref": "#/$defs/datasets"},
-        "classes": {
-            "description": "Outputs of the classifier; 1 in the released code.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 1,
-        },
-        "resamples": {
-            "description": "Bootstrap resamples of the networks, for intervals over samples of them; 0 for none.",
-            "type": "integer",
-            "minimum": 0,
-            "default": 1000,
-        },
+        "classes": count_option("Outputs of the classifier; 1 in the released code.", 1),
+        "resamples": count_option(
+            "Bootstrap resamples of the networks, for intervals over samples of them; 0 for none.", 1000, minimum=0
+        ),
     },
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import higher_better, performance_of
-from epsinas.study.page import Page, Request
+from epsinas.study.page import Page, Request, count_option
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -28,13 +28,8 @@ _OPTION = {
             "default": 2000,
         },
         "datasets": {"$ref": "#/$defs/datasets"},
-        "batch_size": {"description": "Images in a batch.", "type": "integer", "minimum": 2, "default": 256},
-        "resamples": {
-            "description": "Of classes of networks that train alike, for intervals.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 2000,
-        },
+        "batch_size": count_option("Images in a batch.", 256, minimum=2),
+        "resamples": count_option("Of classes of networks that train alike, for intervals.", 2000),
     },
 }
 

@@ -14,7 +14,7 @@ from epsinas.paper.cells import printed_name
 from epsinas.paper.style import metric_style
 from epsinas.study.comparison import compared, comparison_request, whole_in_further_precisions
 from epsinas.study.config import Section
-from epsinas.study.page import Request
+from epsinas.study.page import Request, count_option
 from epsinas.study.plan import TOGETHER, Plan, Run
 from epsinas.study.results import Results
 
@@ -24,18 +24,8 @@ STATISTICS = {
     "additionalProperties": False,
     "default": {},
     "properties": {
-        "resamples": {
-            "description": "Of classes of networks that train alike, for intervals.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 2000,
-        },
-        "splits": {
-            "description": "Halvings of these classes, to choose on one half and evaluate on the other.",
-            "type": "integer",
-            "minimum": 1,
-            "default": 20,
-        },
+        "resamples": count_option("Of classes of networks that train alike, for intervals.", 2000),
+        "splits": count_option("Halvings of these classes, to choose on one half and evaluate on the other.", 20),
     },
 }
 """What a section of a study says of the pages of statistics, as a JSON schema."""

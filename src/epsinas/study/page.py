@@ -88,4 +88,9 @@ class Page:
     memory: int = 4000
 
 
+def count_option(description: str, default: int, minimum: int = 1) -> dict[str, Any]:
+    """Return the JSON schema of an option that is a whole number."""
+    return {"description": description, "type": "integer", "minimum": minimum, "default": default}
+
+
 PAGES: Registry[Page] = Registry("page", "epsinas.pages", "PAGE")
