@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import torch
 
 ENGINES = ("lumped", "full-width")
-PRECISIONS = ("single", "double", "extended")
+PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
+"""The dtype of values in each precision; `extended` has a power of two beside each map, or is of deviations."""
+
+
+def dtype_of(precision: str) -> np.dtype[Any]:
+    """Return the dtype of values in a precision; raises `InputError` where there is no such precision."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    return np.dtype(PRECISIONS[precision])
 
 
 class Deviations(NamedTuple):
@@ -221,8 +229,7 @@ def engine(name: str, space: Space, batch: Any, precision: str = "single") -> En
         raise InputError(f"engine: found {name!r}, expected one of {', '.join(ENGINES)}")
     if name == "full-width" and precision not in ("single", "double"):
         raise InputError(f"precision: found {precision!r}, the full-width engine has single and double")
-    if precision not in PRECISIONS:
-        raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    dtype_of(precision)
     family = family_of(space)
     family.check(space, batch)
     return family.engine(name, space, batch, precision)

@@ -16,14 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from epsinas.engines.base import dtype_of
 from epsinas.engines.images import kernels
-from epsinas.errors import InputError
 from epsinas.spaces import ImageSpace
 from epsinas.spaces.operations import BATCH_NORM_EPSILON, output_size, padding
-
-PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
-"""The dtype of maps in each precision; `extended` carries a power of two beside each map."""
-
 
 _WINDOWS = ((1, 1), (2, 1), (2, 2), (3, 1), (3, 2))
 """Kernels and strides that `kernels` has."""
@@ -320,9 +316,7 @@ class Lumped:
     """
 
     def __init__(self, batch: np.ndarray, precision: str = "single"):
-        if precision not in PRECISIONS:
-            raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
-        self.dtype = np.dtype(PRECISIONS[precision])
+        self.dtype = dtype_of(precision)
         self.extended = precision == "extended"
         info: Any = np.finfo(self.dtype)
         self.largest, self.normal, self.subnormal = float(info.max), int(info.minexp), int(info.minexp - info.nmant)

@@ -27,16 +27,12 @@ from functools import reduce
 
 import numpy as np
 
-from epsinas.engines.base import Deviations
+from epsinas.engines.base import Deviations, dtype_of
 from epsinas.engines.sequences import kernels
 from epsinas.engines.sequences.batches import TokenBatch
 from epsinas.engines.sequences.fixed_points import find_constants
-from epsinas.errors import InputError
 from epsinas.spaces import SequenceSpace
 from epsinas.spaces.operations import LEAK, RecurrentCell
-
-PRECISIONS = {"single": np.float32, "double": np.float64, "extended": np.float64}
-"""The dtype of values, or of deviations in `extended`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,9 +210,7 @@ class LumpedRecurrent:
     """
 
     def __init__(self, batch: TokenBatch, precision: str = "single"):
-        if precision not in PRECISIONS:
-            raise InputError(f"precision: found {precision!r}, expected one of {', '.join(PRECISIONS)}")
-        self.dtype, self.extended = np.dtype(PRECISIONS[precision]), precision == "extended"
+        self.dtype, self.extended = dtype_of(precision), precision == "extended"
         used, places = np.unique(batch.tokens, return_inverse=True)
         # Rounded once, so that `extended` begins with all of its digits.
         sums = np.array([math.fsum(row) for row in batch.embedding[used].tolist()])
