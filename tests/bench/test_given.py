@@ -10,6 +10,7 @@ import pytest
 from epsinas import InputError, NasBench101, NasBench201, NasBenchNLP
 from epsinas.bench.given import from_naslib, read_scores_by_network
 from epsinas.sources import packaged
+from tests.refusals import refusal
 
 SPACE = NasBench201()
 CELLS = [
@@ -24,12 +25,6 @@ TURNED = '{"h_new_0": {"op": "linear", "input": ["h_prev_0", "x"]}}'
 
 def read(scores, space=SPACE, networks=NETWORKS):
     return read_scores_by_network(scores, space, networks)
-
-
-def refusal(scores, space=SPACE, networks=NETWORKS):
-    with pytest.raises(InputError) as caught:
-        read(scores, space, networks)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def named(file):
 
     def message(text):
         path = file(text)
-        return refusal(path).replace(str(path), "scores.csv")
+        return refusal(read, path).replace(str(path), "scores.csv")
 
     return message
 
@@ -130,7 +125,7 @@ def test_networks_of_the_space_that_the_package_does_not_have():
     elsewhere = "|none~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
     found = read({CELLS[0]: 1.0, elsewhere: 2.0})
     assert (found.scores.count(), found.elsewhere) == (1, 1)
-    assert refusal({elsewhere: 2.0}) == (
+    assert refusal(read, {elsewhere: 2.0}) == (
         "scores: found none of the 3 networks of NAS-Bench-201 inside the package, expected scores of some"
     )
 
@@ -143,12 +138,13 @@ def test_hashes_and_other_matrices_of_nas_bench_101():
     found = read({first: 1.0, space.graph_hash(second): 2.0, "f" * 32: 3.0}, space, networks)
     assert found.scores.iloc[:2].tolist() == [1.0, 2.0]
     assert found.elsewhere == 1
-    assert refusal({padded: 1.0}, space, networks).startswith("scores, entry 1: found no path from input to output")
+    message = refusal(read, {padded: 1.0}, space, networks)
+    assert message.startswith("scores, entry 1: found no path from input to output")
     table = pd.DataFrame({"index": [3], "architecture": ["010001000:input,conv3x3-bn-relu,output"]})
     # Vertex 2 leads nowhere.
     same = "0110000100000000:input,conv3x3-bn-relu,conv1x1-bn-relu,output"
     assert read({same: 4.0}, space, table).scores[3] == 4.0
-    message = refusal({table["architecture"][0]: 1.0, same: 4.0}, space, table)
+    message = refusal(read, {table["architecture"][0]: 1.0, same: 4.0}, space, table)
     assert message == f"scores, entry 2: found {same}, the network of entry 1, expected each network once"
 
 
@@ -156,8 +152,9 @@ def test_recipes_of_one_cell():
     networks = pd.DataFrame({"index": [1_000_004, 1_000_009], "architecture": [LINEAR, LINEAR]})
     assert read({TURNED: 2.0}, NasBenchNLP(), networks).scores.tolist() == [2.0, 2.0]
     assert read({1_000_009: 2.0}, NasBenchNLP(), networks).reasons.tolist() == ["absent", ""]
-    assert "the network of entry 1" in refusal({LINEAR: 2.0, TURNED: 2.0}, NasBenchNLP(), networks)
-    assert refusal({"{}": 1.0}, NasBenchNLP(), networks).startswith("scores, entry 1: recipe: found an empty object")
+    assert "the network of entry 1" in refusal(read, {LINEAR: 2.0, TURNED: 2.0}, NasBenchNLP(), networks)
+    message = refusal(read, {"{}": 1.0}, NasBenchNLP(), networks)
+    assert message.startswith("scores, entry 1: recipe: found an empty object")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +223,7 @@ def test_files_that_are_no_scores(named, text, message):
 
 
 def test_no_such_file(tmp_path):
-    assert refusal(tmp_path / "none.csv").endswith("none.csv: found no such file, expected a file")
+    assert refusal(read, tmp_path / "none.csv").endswith("none.csv: found no such file, expected a file")
 
 
 @pytest.mark.parametrize(
@@ -247,4 +244,4 @@ def test_no_such_file(tmp_path):
     ],
 )
 def test_objects_that_are_no_scores(scores, message):
-    assert refusal(scores) == message
+    assert refusal(read, scores) == message

@@ -11,7 +11,7 @@ import pytest
 from epsinas.datasets.cifar10 import cifar10_images
 from epsinas.datasets.cifar100 import cifar100_images
 from epsinas.datasets.imagenet16_120 import imagenet16_120_images
-from epsinas.errors import InputError
+from tests.refusals import refusal
 from tests.sources.test_pickles import Calls, python2_batch
 
 
@@ -51,13 +51,6 @@ def write_imagenet16(folder: Path) -> list[Path]:
         paths.append(folder / f"train_data_batch_{number}")
         paths[-1].write_bytes(pickle.dumps(batch, protocol=3))
     return paths
-
-
-def refusal(function, *arguments) -> str:
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_cifar10_images_come_in_the_official_order(tmp_path):

@@ -15,6 +15,7 @@ from epsinas.files import images as image_files
 from epsinas.files import tables as schemas
 from epsinas.files import whole
 from tests.conftest import MIRROR
+from tests.refusals import refusal
 
 needs_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason=f"no mirror of real data in {MIRROR.name}")
 
@@ -45,14 +46,6 @@ def images(**arrays) -> dict[str, np.ndarray]:
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "file"
-
-
-def refusal(function, *arguments) -> str:
-    """The one-line message with which a function refuses its arguments."""
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_performance_comes_back_in_the_documented_types(path):

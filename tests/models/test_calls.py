@@ -10,18 +10,11 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
-from epsinas.errors import InputError
 from epsinas.metrics.epsilon import epsilon
 from epsinas.models.calls import arguments, distinct_outputs, output
+from tests.refusals import refusal
 
 IMAGES = torch.arange(12.0).reshape(2, 6)
-
-
-def refusal(function, value):
-    with pytest.raises(InputError) as caught:
-        function(value)
-    (line,) = str(caught.value).splitlines()
-    return line
 
 
 # What goes in.

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from epsinas.errors import InputError
 from epsinas.models.constants import constant_copy, filled
 from tests.models.faults import (
     BIASES,
@@ -19,6 +18,7 @@ from tests.models.faults import (
     by_hand,
     old_weight_norm,
 )
+from tests.refusals import refusal
 
 
 def outputs(model, weight, batch=SAMPLES, **options):
@@ -26,11 +26,8 @@ def outputs(model, weight, batch=SAMPLES, **options):
         return constant_copy(model, weight, **options).module(batch)
 
 
-def refusal(model, **options):
-    with pytest.raises(InputError) as caught:
-        constant_copy(model, 0.5, **options)
-    (line,) = str(caught.value).splitlines()
-    return line
+def refused(model, **options):
+    return refusal(constant_copy, model, 0.5, **options)
 
 
 # Which parameters.
@@ -137,7 +134,7 @@ def test_a_name_with_the_signs_of_patterns():
     ],
 )
 def test_wrong_roles(roles, message):
-    assert refusal(nn.Sequential(nn.Linear(4, 2)), roles=roles) == message
+    assert refused(nn.Sequential(nn.Linear(4, 2)), roles=roles) == message
 
 
 # Weights that are computed from others.
@@ -369,11 +366,11 @@ def test_what_is_not_registered_is_named(layers, kind):
     expected = (
         f"model: found a {kind.lower()} in 0.blocks that is not registered, expected an nn.{kind}List or nn.{kind}Dict"
     )
-    assert refusal(nn.Sequential(Lists(layers))) == expected
-    assert refusal(nn.Sequential(Lists({"of": (layers,)}))) == expected
+    assert refused(nn.Sequential(Lists(layers))) == expected
+    assert refused(nn.Sequential(Lists({"of": (layers,)}))) == expected
     model = nn.Linear(4, 2)
     object.__setattr__(model, "teacher", layers)
-    assert refusal(model).startswith(f"model: found a {kind.lower()} in teacher that is not registered")
+    assert refused(model).startswith(f"model: found a {kind.lower()} in teacher that is not registered")
 
 
 def test_lists_of_what_is_registered_or_has_no_weights():
@@ -390,10 +387,10 @@ def test_lists_of_what_is_registered_or_has_no_weights():
 def test_lazy_parameters():
     model = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d())
     expected = "model: found 0.weight without a shape, expected an initialised model: run it on a batch once"
-    assert refusal(model) == expected
+    assert refused(model) == expected
     model(SAMPLES)
     assert constant_copy(model, 0.5).roles["1.weight"] == "weight"
-    assert "running_mean without a shape" in refusal(nn.LazyBatchNorm1d(affine=False))
+    assert "running_mean without a shape" in refused(nn.LazyBatchNorm1d(affine=False))
 
 
 QUANTISING = pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
@@ -414,20 +411,20 @@ QUANTISING = pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWa
 )
 def test_a_model_without_weights(make, reason):
     model = make()
-    assert refusal(model) == f"model: found no weights ({reason}), expected parameters to set"
+    assert refused(model) == f"model: found no weights ({reason}), expected parameters to set"
     if reason.startswith("it has"):
-        assert reason in refusal(model, roles={"weight": "zero"})
+        assert reason in refused(model, roles={"weight": "zero"})
 
 
 def test_what_is_no_module():
-    assert refusal(torch.relu) == "model: found builtin_function_or_method, expected a torch.nn.Module"
+    assert refused(torch.relu) == "model: found builtin_function_or_method, expected a torch.nn.Module"
 
 
 def test_models_that_cannot_be_copied():
     model = nn.Linear(4, 2)
     model.stream = (number for number in range(3))
     expected = "model: found no way to copy it (cannot pickle 'generator' object), expected one for copy.deepcopy"
-    assert refusal(model) == expected
+    assert refused(model) == expected
 
     class Single(nn.Linear):
         def __deepcopy__(self, memo):
@@ -436,7 +433,7 @@ def test_models_that_cannot_be_copied():
     single = Single(4, 2)
     before = single.weight.clone()
     expected = "model: found a module that copy.deepcopy does not copy, expected a copy of each"
-    assert refusal(nn.Sequential(single)) == expected
+    assert refused(nn.Sequential(single)) == expected
     assert single.weight.equal(before)
 
 
@@ -487,7 +484,7 @@ def test_a_script_is_filled_in_place():
     assert all(value.equal(state[name]) for name, value in script.state_dict().items())
     assert script.training
     frozen = torch.jit.freeze(script.eval())
-    assert refusal(frozen).startswith("model: found no weights (it has no parameters; a frozen script ")
+    assert refused(frozen).startswith("model: found no weights (it has no parameters; a frozen script ")
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from epsinas.errors import InputError
 from epsinas.sources import checksums, download
 from epsinas.sources.base import RawFile
 from epsinas.sources.download import fetch
 from epsinas.sources.progress import on_console
+from tests.refusals import refusal
 from tests.sources.conftest import CONTENT
 
 DRIVE = "https://drive.google.com/uc?id=IDENTIFIER"
@@ -27,13 +27,6 @@ FOLDER = "https://drive.google.com/drive/folders/FOLDER"
 def raw(address: str, content: bytes = CONTENT, **fields) -> RawFile:
     fields = {"addresses": (address,), "checksum": hashlib.md5(content).hexdigest()} | fields
     return RawFile("raw.bin", algorithm="md5", **fields)
-
-
-def refusal(function, *arguments, **named) -> str:
-    with pytest.raises(InputError) as caught:
-        function(*arguments, **named)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_a_download_is_kept_in_the_cache(tmp_path, server):

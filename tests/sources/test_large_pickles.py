@@ -14,6 +14,7 @@ import torch
 from epsinas.errors import InputError
 from epsinas.sources import large_pickles
 from epsinas.sources.large_pickles import read_entries
+from tests.refusals import refusal
 
 SHARED = "a text that many entries have"
 DTYPE = np.dtype("f4")
@@ -55,13 +56,6 @@ def read(path: Path) -> tuple[dict, dict]:
     entries: dict = {}
     rest = read_entries(path, "entries", entries.__setitem__)
     return entries, rest
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001, 2001])
@@ -130,7 +124,7 @@ def test_every_truncation_is_one_line(tmp_path):
     end = content.rindex(b"after")
     for length in range(0, end, 61):
         path.write_bytes(content[:length])
-        assert refusal(path).startswith("file: not a readable file of torch.save: ")
+        assert refusal(read, path).startswith("file: not a readable file of torch.save: ")
 
 
 def test_changed_bytes_harm_nobody(tmp_path):
@@ -177,7 +171,7 @@ def test_malicious_entries_are_refused(tmp_path, monkeypatch, entries, message):
     monkeypatch.setattr("os.system", lambda *_: pytest.fail("was called"))
     path = tmp_path / "file"
     path.write_bytes(frame(entries))
-    assert message in refusal(path)
+    assert message in refusal(read, path)
 
 
 def test_entries_that_are_read_again_and_again_are_refused(tmp_path):
@@ -191,7 +185,7 @@ def test_entries_that_are_read_again_and_again_are_refused(tmp_path):
     entries += b"K\x0a(" + b"".join(b"j" + struct.pack("<I", number) for number in numbers) + b"t"
     path = tmp_path / "file"
     path.write_bytes(frame(entries + b"u"))
-    assert refusal(path) == "file: found content that is used over and over, expected each once"
+    assert refusal(read, path) == "file: found content that is used over and over, expected each once"
 
 
 def test_an_entry_that_never_ends_is_refused(tmp_path, monkeypatch):
@@ -199,19 +193,19 @@ def test_an_entry_that_never_ends_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(large_pickles, "LARGEST", 10_000)
     path = tmp_path / "file"
     path.write_bytes(frame(b"K\x00](" + 1_000_000 * b"N" + b"e"))
-    assert "more than 10000 bytes within an entry of entries" in refusal(path)
+    assert "more than 10000 bytes within an entry of entries" in refusal(read, path)
 
 
 def test_a_large_file_of_another_kind_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(large_pickles, "LONGEST_FRAME", 1000)
     path = save({"names": list(range(2000)), "entries": {0: 1}}, tmp_path / "file")
-    assert refusal(path) == "file: found no entries in its first 1000 opcodes"
+    assert refusal(read, path) == "file: found no entries in its first 1000 opcodes"
 
 
 def test_a_compressed_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "file", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({}, protocol=2))
-    assert "found no data.pkl that is not compressed" in refusal(tmp_path / "file")
+    assert "found no data.pkl that is not compressed" in refusal(read, tmp_path / "file")
 
 
 def test_memory_that_ends_is_told_apart_from_a_damaged_file(tmp_path, monkeypatch):
@@ -220,11 +214,11 @@ def test_memory_that_ends_is_told_apart_from_a_damaged_file(tmp_path, monkeypatc
 
     path = save({"entries": {0: entry(0)}}, tmp_path / "file")
     monkeypatch.setattr(large_pickles, "_cut", full)
-    assert refusal(path).startswith("file: the machine's memory ended while it was read; ")
+    assert refusal(read, path).startswith("file: the machine's memory ended while it was read; ")
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert refusal(tmp_path / "absent") == "absent: cannot be read: No such file or directory"
+    assert refusal(read, tmp_path / "absent") == "absent: cannot be read: No such file or directory"
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):

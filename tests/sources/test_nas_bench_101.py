@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from epsinas.errors import InputError
 from epsinas.files import tables as schemas
 from epsinas.sources import nas_bench_101
 from epsinas.sources.base import BenchmarkTables
 from epsinas.sources.nas_bench_101 import read_nas_bench_101
 from epsinas.spaces import NasBench101
+from tests.refusals import refusal
 from tests.sources.test_tfrecords import write_records
 
 SPACE = NasBench101()
@@ -71,13 +71,6 @@ def rows() -> list[bytes]:
     return [row(index, ORDER[:position].count(index)) for position, index in enumerate(ORDER)]
 
 
-def refusal(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_nas_bench_101(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.fixture(scope="module")
 def official(tmp_path_factory) -> Path:
     return write_records(tmp_path_factory.mktemp("raw") / "nasbench_only108.tfrecord", rows())
@@ -130,13 +123,15 @@ def test_every_truncation_is_found(official, tmp_path):
     whole, path = official.read_bytes(), tmp_path / "part"
     for end in range(0, len(whole), 7):
         path.write_bytes(whole[:end])
-        assert refusal(path).startswith("part: ")
+        assert refusal(read_nas_bench_101, path).startswith("part: ")
 
 
 def test_a_truncation_between_records_is_found(tmp_path):
     path = write_records(tmp_path / "part", rows()[:-1])
-    assert refusal(path) == (f"part: found 2 runs of 108 epochs for {SPACE.graph_hash(ARCHITECTURES[2])}, expected 3")
-    assert refusal(write_records(path, [])) == "part: found no records, expected three for each network"
+    message = f"part: found 2 runs of 108 epochs for {SPACE.graph_hash(ARCHITECTURES[2])}, expected 3"
+    assert refusal(read_nas_bench_101, path) == message
+    message = "part: found no records, expected three for each network"
+    assert refusal(read_nas_bench_101, write_records(path, [])) == message
 
 
 def test_changed_bytes_are_found(official, tmp_path):
@@ -145,7 +140,7 @@ def test_changed_bytes_are_found(official, tmp_path):
         content = bytearray(official.read_bytes())
         content[position] ^= 1 << position % 8
         path.write_bytes(content)
-        assert "checksum" in refusal(path)
+        assert "checksum" in refusal(read_nas_bench_101, path)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +178,14 @@ def test_changed_bytes_are_found(official, tmp_path):
 )
 def test_rows_of_another_form_are_refused(tmp_path, content, message):
     path = write_records(tmp_path / "odd", [row(1, 0), content])
-    assert refusal(path).startswith(f"odd: record 1: {message}")
+    assert refusal(read_nas_bench_101, path).startswith(f"odd: record 1: {message}")
 
 
 def test_rows_that_contradict_each_other_are_refused(tmp_path):
     path = write_records(tmp_path / "odd", [row(0, 0), row(0, 1, metrics=metrics(7, 0.5, 0.5))])
     name = SPACE.graph_hash(ARCHITECTURES[0])
-    assert refusal(path) == f"odd: record 1: found another network for hash {name}, expected {ARCHITECTURES[0]}"
+    message = f"odd: record 1: found another network for hash {name}, expected {ARCHITECTURES[0]}"
+    assert refusal(read_nas_bench_101, path) == message
 
 
 def test_more_epochs_are_kept_apart(tmp_path):

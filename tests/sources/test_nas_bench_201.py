@@ -12,13 +12,13 @@ import pytest
 import torch
 from nas_201_api import ArchResults, NASBench201API, ResultsCount
 
-from epsinas.errors import InputError
 from epsinas.files import tables as schemas
 from epsinas.sources import nas_bench_201
 from epsinas.sources.base import BenchmarkTables
 from epsinas.sources.nas_bench_201 import read_nas_bench_201, read_nats_bench
 from epsinas.sources.pickles import load
 from tests.conftest import MIRROR
+from tests.refusals import refusal
 from tests.sources.test_pickles import Calls
 
 NAMES = [
@@ -96,13 +96,6 @@ def write_nas_bench_201(path: Path, contents: object = None) -> Path:
     # dtype("f8", align, copy) with integers instead of booleans
     path.write_bytes(old.replace(b"\x89\x88\x87", b"K\x00K\x01\x87"))
     return path
-
-
-def refusal(function, *arguments) -> str:
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")

@@ -28,15 +28,9 @@ from epsinas.sources.retrieval import (
 )
 from tests.conftest import MIRROR
 from tests.datasets.test_official_images import pixels, write_cifar10, write_imagenet16
+from tests.refusals import refusal
 
 FOLDER = "https://drive.google.com/drive/folders/FOLDER"
-
-
-def refusal(function, *arguments, **named) -> str:
-    with pytest.raises(InputError) as caught:
-        function(*arguments, **named)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture

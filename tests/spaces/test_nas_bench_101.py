@@ -14,6 +14,7 @@ from epsinas.engines.images.initialisers import constant
 from epsinas.errors import InputError
 from epsinas.spaces import NasBench101, space
 from epsinas.spaces.nas_bench_101 import OPERATIONS, SIZE, Cell
+from tests.refusals import refusal
 from tests.spaces.test_nas_bench_201 import Symbols
 
 SPACE = NasBench101()
@@ -59,13 +60,6 @@ def architecture(edges: str, operations: str) -> str:
     return ":".join((matrix(*edges.split()), ",".join(["input", *(names[o] for o in operations.split()), "output"])))
 
 
-def refusal(text: str) -> str:
-    with pytest.raises(InputError) as caught:
-        SPACE.parse(text)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def spec(text: str) -> ModelSpec:
     cell = SPACE.parse(text)
     return ModelSpec(np.array(cell.matrix), list(cell.operations))
@@ -105,7 +99,7 @@ def test_format_is_the_inverse_of_parse():
     ["", ":", "0100", "010:input,output", "0:input", "01x0:input,output", "0200:input,output", "01 00:input,output"],
 )
 def test_a_malformed_architecture_is_refused(text):
-    assert refusal(text) == (
+    assert refusal(SPACE.parse, text) == (
         f"malformed architecture {text!r}: expected the 0s and 1s of a square matrix, a colon and the operations, "
         "such as '010001000:input,conv3x3-bn-relu,output'"
     )
@@ -136,7 +130,7 @@ def test_a_malformed_architecture_is_refused(text):
     ],
 )
 def test_a_cell_outside_the_space_is_refused(text, message):
-    assert refusal(text) == message
+    assert refusal(SPACE.parse, text) == message
 
 
 # Pruning and hashes.
