@@ -179,7 +179,8 @@ def test_a_sample_is_compared_on_itself():
     assert (row["networks"], row["scored"], row["absent"], row["nan"]) == (15_000, 370, 14_600, 30)
     assert [own(found, coverage=name)["archs"] for name in ("own", "last", "first")] == [370, 400, 400]
     assert found.others["archs"].max() == 370
-    assert found.place is not None
+    better = found.others["spearman_other"] > found.others["spearman"]
+    assert found.place == 1 + (better & found.others["common"]).sum()
     assert found.top.set_index("measure").loc["precision_10", "random"] == pytest.approx(10 / 400, rel=0.2)
     assert "over 370 of 15,000 networks" in str(found)
     assert "given, those without a score last" in str(found)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from epsinas import InputError, NasBench101, NasBench201, NasBenchNLP, TokenBatch, score_architectures
+from epsinas import InputError, NasBench101, NasBench201, NasBenchNLP, score_architectures
 from epsinas.engines.images.full_width import FullWidthNetwork
 from epsinas.engines.watching import watched_pass
 from epsinas.metrics.activations import by_channel, forward_pass, of_connected, relu_codes
@@ -10,26 +10,18 @@ from epsinas.metrics.base import METRICS
 from epsinas.metrics.subject import Conditions, Subject
 from epsinas.scoring import check_conditions, score_networks
 from epsinas.study.config import read_study
+from tests.metrics.toys import RECIPE
 from tests.subjects import full_width_network
 
 TINY = NasBench201(channels=2, cells=1)
 MIXED = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|none~0|nor_conv_1x1~1|skip_connect~2|"
 DEAD_END = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
-RECIPE = (
-    '{"total": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
-)
 
 OF_IMAGES = [
     *("naswot", "tenas_regions", "swap", "zen", "meco", "near", "intrain", "cv"),
     *("az_expressivity", "az_progressivity", "az_trainability"),
 ]
 with_each = pytest.mark.parametrize("name", OF_IMAGES)
-
-
-@pytest.fixture
-def tokens():
-    rng = np.random.default_rng(0)
-    return TokenBatch(rng.integers(0, 9, (5, 3)), rng.random((9, 4)))
 
 
 def subject_of(batch, architecture=MIXED, space=TINY, seed=0, draw=0, **changes):

@@ -3,20 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from epsinas import InputError, NasBenchNLP, TokenBatch
+from epsinas import InputError, NasBenchNLP
 from epsinas.metrics.hidden_covariance import METRIC, sequence_spread
 from epsinas.metrics.subject import Conditions, Subject
+from tests.metrics.toys import RECIPE
 
-RECIPE = (
-    '{"total": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
-)
 MEMORY = '{"h_new_0": {"op": "activation_tanh", "input": ["h_prev_0"]}}'
-
-
-@pytest.fixture
-def tokens():
-    rng = np.random.default_rng(0)
-    return TokenBatch(rng.integers(0, 9, (5, 3)), rng.random((9, 4)))
 
 
 def test_correlated_sequences():

@@ -14,6 +14,9 @@ SKIP = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
 MIXED = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_3x3~0|nor_conv_1x1~1|skip_connect~2|"
 DISCONNECTED = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 DEAD_END = "|nor_conv_3x3~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+RECIPE = (
+    '{"total": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": "activation_tanh", "input": ["total"]}}'
+)
 
 
 @dataclass(frozen=True)
