@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,14 +8,13 @@ from epsinas.pages.few_labels import PAGE
 from epsinas.spaces import NasBench201, NasBenchNLP
 from epsinas.study.config import read_study
 from epsinas.study.plan import Plan
+from tests.results import plan_of, results_of
 
 COUNT = 40
 
 
 def plan(**options):
-    common = {"performance": {"split": "test", "epochs": 200}, "statistics": None, "few_labels": options}
-    images = common | {"datasets": ["cifar10", "cifar100"]}
-    return Plan(read_study({"study": "s", "nas-bench-201": images}))
+    return plan_of(few_labels=options)
 
 
 def sequences(**options):
@@ -32,16 +29,6 @@ def made_up(study, reached, measure="accuracy"):
     space = {"nas-bench-201": NasBench201(), "nas-bench-nlp": NasBenchNLP()}[request.networks[0]]
     networks = pd.DataFrame({"index": range(COUNT), "architecture": space.sample(COUNT, rng)})
     networks = networks.assign(trained_as=networks["index"], connected=True, parameters=rng.integers(1, 9, COUNT))
-    options = {"split": "test", "epochs": study.sections[space.name]["performance"]["epochs"]}
-    performance = pd.concat(
-        [
-            pd.DataFrame(
-                {"index": range(COUNT), "dataset": name, **options, "seed": pd.array([0] * COUNT, dtype="Int8")}
-            )
-            for name in study.sections[space.name].datasets
-        ]
-    )
-    performance[measure] = np.tile(reached, len(study.sections[space.name].datasets))
 
     def scores(run):
         settings = study.settings(run)
@@ -51,16 +38,7 @@ def made_up(study, reached, measure="accuracy"):
         rows = pd.DataFrame(values, columns=settings).assign(index=range(COUNT)).melt("index", var_name="setting")
         return rows.rename(columns={"value": "score"})
 
-    return SimpleNamespace(
-        request=request,
-        runs=request.runs,
-        section=lambda name: study.sections[name],
-        networks=lambda name: networks,
-        performance=lambda name: performance,
-        scores=scores,
-        seed=0,
-        rng=lambda: np.random.default_rng(0),
-    )
+    return results_of(request, study, networks, scores, **{measure: reached})
 
 
 def test_only_studies_that_ask_for_it_have_the_page():

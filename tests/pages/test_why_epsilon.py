@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,34 +7,24 @@ from epsinas.evaluation.coefficients import FEWEST
 from epsinas.pages.why_epsilon import PAGE, POPULATIONS
 from epsinas.spaces import NasBench201
 from epsinas.study.config import read_study
-from epsinas.study.plan import Plan
+from tests.results import plan_of, results_of
 
 COUNT = 400
 SPACE = NasBench201()
 
 
 def plan(options=None, **section):
-    common = {"datasets": ["cifar10", "cifar100"], "performance": {"split": "test", "epochs": 200}, "statistics": None}
-    asked = {} if options is None else {"why_epsilon": options}
-    return Plan(read_study({"study": "s", "nas-bench-201": common | asked | section}))
+    return plan_of(**section, **({} if options is None else {"why_epsilon": options}))
 
 
 def made_up(study, count=COUNT):
     """Results in which activity decides on the accuracy, and epsilon is a noisy activity, without a path 5 more."""
     rng = np.random.default_rng(0)
-    request = PAGE.request(study)
     networks = pd.DataFrame({"index": range(count), "architecture": SPACE.sample(count, rng)})
     networks = networks.join(pd.DataFrame([SPACE.traits(one) for one in networks["architecture"]]))
     networks = networks.assign(trained_as=networks["index"], convolutions=rng.integers(0, 90, count))
     activity = rng.normal(size=count)
     epsilon = -activity + rng.normal(size=count)
-    rows = {"split": "test", "epochs": 200, "seed": pd.array([0] * count, dtype="Int8")}
-    performance = pd.concat(
-        [
-            pd.DataFrame({"index": range(count), "dataset": name, **rows, "accuracy": 80 - activity})
-            for name in study.sections["nas-bench-201"].datasets
-        ]
-    )
 
     def scores(run):
         parts = []
@@ -48,15 +36,7 @@ def made_up(study, count=COUNT):
             parts.append(pd.DataFrame({"index": range(count), "setting": setting, "score": values}))
         return pd.concat(parts)
 
-    return SimpleNamespace(
-        request=request,
-        runs=request.runs,
-        section=lambda name: study.sections[name],
-        networks=lambda name: networks,
-        performance=lambda name: performance,
-        scores=scores,
-        rng=lambda: np.random.default_rng(0),
-    )
+    return results_of(PAGE.request(study), study, networks, scores, accuracy=80 - activity)
 
 
 def test_only_studies_that_ask_for_it_have_the_page():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import higher_better, performance_of
-from epsinas.study.page import Page, Request, count_option
+from epsinas.study.page import Page, count_option, request_of_trained
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -69,15 +69,6 @@ class _Features(NamedTuple):
     name: str
     values: np.ndarray
     predictors: tuple[str, ...]
-
-
-def _request(plan: Plan) -> Request | None:
-    found = Request()
-    for name, section in plan.sections.items():
-        if section["few_labels"] and section["performance"]:
-            data = (f"{name}.performance.parquet",)
-            found |= Request(runs=tuple(_runs(plan, name)), networks=(name,), data=data)
-    return found if found.networks else None
 
 
 def _runs(plan: Plan, space: str) -> list[Run]:
@@ -189,7 +180,7 @@ PAGE = Page(
         "how many on a predictor is worth more than a score that needs none, and whether outputs under constant "
         "weights tell it more than the architecture itself."
     ),
-    request=_request,
+    request=lambda plan: request_of_trained(plan, _runs, asked=lambda section: section["few_labels"]),
     table=_table,
     figure=_figure,
     options={"few_labels": _OPTION},

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from epsinas.evaluation.performance import higher_better, performance_of
-from epsinas.study.page import Page, Request, count_option
+from epsinas.study.config import Section
+from epsinas.study.page import Page, count_option, request_of_trained
 from epsinas.study.plan import Plan, Run
 from epsinas.study.results import Results
 
@@ -53,14 +54,9 @@ POPULATIONS = {
 any pooling edge or with some, and the precision of epsilon on them."""
 
 
-def _request(plan: Plan) -> Request | None:
-    found = Request()
-    for name, section in plan.sections.items():
-        # A pair of weights that is chosen by data set has no settings before the choice.
-        if section.options.get("why_epsilon") and section["performance"] and section["weights"] != "auto":
-            data = (f"{name}.performance.parquet",)
-            found |= Request(runs=tuple(_runs(plan, name)), networks=(name,), data=data)
-    return found if found.networks else None
+def _asked(section: Section) -> bool:
+    # A pair of weights that is chosen by data set has no settings before the choice.
+    return bool(section.options.get("why_epsilon")) and section["weights"] != "auto"
 
 
 def _runs(plan: Plan, space: str) -> list[Run]:
@@ -203,7 +199,7 @@ PAGE = Page(
         "networks with a path of skip connections and pooling, on those without, and on both. See what leaves nothing "
         "of epsilon, and how networks with and without such a path are shifted against each other."
     ),
-    request=_request,
+    request=lambda plan: request_of_trained(plan, _runs, _asked),
     table=_table,
     figure=_figure,
     shown=_shown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from epsinas.spaces.base import Space
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from epsinas.study.config import Section
     from epsinas.study.plan import Plan, Run
     from epsinas.study.results import Results
 
@@ -50,6 +51,18 @@ class Request:
         """The search spaces that the page is about."""
         named = [run.space for run in self.runs] + [*self.networks] + [space for space, _ in self.weights]
         return tuple(dict.fromkeys(named))
+
+
+def request_of_trained(
+    plan: Plan, runs: Callable[[Plan, str], Sequence[Run]], asked: Callable[[Section], object]
+) -> Request | None:
+    """Return the request of runs, networks and performances of every space that is asked for and has performances."""
+    found = Request()
+    for name, section in plan.sections.items():
+        if section["performance"] and asked(section):
+            data = (f"{name}.performance.parquet",)
+            found |= Request(runs=tuple(runs(plan, name)), networks=(name,), data=data)
+    return found if found.networks else None
 
 
 @dataclass(frozen=True)
