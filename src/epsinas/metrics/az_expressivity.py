@@ -1,4 +1,7 @@
-"""Over how many directions the maps between a network's cells spread (AZ-NAS)."""
+"""Over how many directions the maps between a network's cells spread (AZ-NAS).
+
+The formula is in `epsinas.metrics.az_nas`.
+"""
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.az_nas import az_nas

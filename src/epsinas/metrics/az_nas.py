@@ -102,6 +102,14 @@ def transmission(gradient: torch.Tensor, signs: torch.Tensor) -> float:
         gradient: of the maps before, (N, C, H, W); where they have more places than those behind, as many neighbours
             are taken for channels of one place.
         signs: the gradient of the maps behind, 1 or -1 at random.
+
+    Example:
+        Gradients of twice the size, s = 2.
+
+        >>> import torch
+        >>> signs = torch.tensor([[[[1.0, -1.0], [-1.0, 1.0]]]])
+        >>> round(transmission(2 * signs, signs), 4)
+        -0.5
     """
     import torch
     from torch.nn import functional

@@ -1,4 +1,7 @@
-"""How many directions the maps gain from one of a network's cells to the next, at least (AZ-NAS)."""
+"""How many directions the maps gain from one of a network's cells to the next, at least (AZ-NAS).
+
+The formula is in `epsinas.metrics.az_nas`.
+"""
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.az_nas import az_nas

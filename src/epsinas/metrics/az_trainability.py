@@ -1,4 +1,7 @@
-"""How evenly a network's cells pass gradients on (AZ-NAS)."""
+"""How evenly a network's cells pass gradients on (AZ-NAS).
+
+The formula is in `epsinas.metrics.az_nas`.
+"""
 
 from epsinas.metrics.activations import of_connected
 from epsinas.metrics.az_nas import az_nas
