@@ -62,9 +62,9 @@ def test_in_a_browser(standing, tmp_path):
         page.goto(path.as_uri())
         assert page.title() == f"depth.csv on {standing.title}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        others = page.locator("figure").filter(has_text="Other metrics, each").locator("table")
+        others = page.locator("figure").filter(has_text="Other metrics on the networks").locator("table")
         others.get_by_role("button", name="rho").click()
-        rhos = [float(cell.replace("\u2212", "-")) for cell in others.locator("td:nth-child(4)").all_inner_texts()]
+        rhos = [float(cell.replace("\u2212", "-")) for cell in others.locator("td:nth-child(5)").all_inner_texts()]
         assert len(rhos) > 10
         assert rhos == sorted(rhos)
         browser.close()
