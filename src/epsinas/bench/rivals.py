@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import counts_of, extent
+from epsinas.evaluation.coefficients import counts_of, fullest
 from epsinas.metrics.base import ALIASES, METRICS
 from epsinas.sources import packaged
 
@@ -34,7 +34,7 @@ def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
     """Return the other metrics that have scores of a benchmark's networks on a data set.
 
     Counts, the scores of this project, and those of others; of a metric that several have, the scores that cover most
-    (`epsinas.evaluation.coefficients.extent`).
+    (`epsinas.evaluation.coefficients.fullest`).
 
     Args:
         benchmark: its name.
@@ -48,12 +48,8 @@ def rivals(benchmark: str, dataset: str, networks: pd.DataFrame) -> list[Rival]:
         True
     """
     classes = networks.set_index("index")["trained_as"]
-    fullest: dict[str, tuple[tuple[bool, int], Rival]] = {}
-    for rival in _all(benchmark, dataset, networks):
-        covered = extent(rival.scores, classes)
-        if rival.scores.notna().any() and (rival.name not in fullest or covered > fullest[rival.name][0]):
-            fullest[rival.name] = covered, rival
-    return [rival for _, rival in fullest.values()]
+    found = [rival for rival in _all(benchmark, dataset, networks) if rival.scores.notna().any()]
+    return [found[position] for position in fullest([(rival.name, rival.scores) for rival in found], classes)]
 
 
 def _all(benchmark: str, dataset: str, networks: pd.DataFrame) -> Iterator[Rival]:

@@ -5,7 +5,7 @@ and NaN where there is none; `performance`, higher is better, NaN where a networ
 label for each network that those have in common that train alike, by which networks are resampled and left out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,20 +44,32 @@ def shared_networks(scores: pd.DataFrame, performance: pd.Series, classes: pd.Se
     return wide.index[wide.notna().all(axis=1)] if wide.shape[1] else wide.index[:0]
 
 
-def extent(scores: pd.Series, classes: pd.Series) -> tuple[bool, int]:
-    """Return what orders several sources of a metric's scores: whether it has a say with them, and their number.
+def fullest(sources: Iterable[tuple[Hashable, pd.Series]], classes: pd.Series) -> list[int]:
+    """Return the position of the source to take of each metric, where several have scores of one; the first of equals.
 
-    Of two sources the one is to be taken that scores SHARING of the classes, for only such metrics have a say in what
-    the metrics share (`shared_networks`), then the one that scores more networks.
+    It is one that scores SHARING of the classes, if there is one, for only such metrics have a say in what the metrics
+    share (`shared_networks`); among these, or where there is none, the one that scores most networks.
+
+    Args:
+        sources: a metric and scores of it by network.
+        classes: see above.
 
     Example:
         >>> classes = pd.Series([0, 0, 0, 1, 2])
         >>> few_classes, few_networks = pd.Series([1, 2, 3, np.nan, np.nan]), pd.Series([1, np.nan, np.nan, 1, np.nan])
-        >>> extent(few_classes, classes), extent(few_networks, classes)
-        ((False, 3), (True, 2))
+        >>> fullest([("a", few_classes), ("b", few_networks), ("a", few_networks)], classes)
+        [2, 1]
     """
-    share = _share_of_classes(scores.to_frame(), classes)
-    return bool((share >= SHARING).all()), int(scores.count())
+    metrics, extents = [], []
+    for metric, scores in sources:
+        share = _share_of_classes(scores.to_frame(), classes)
+        metrics.append(metric)
+        extents.append((bool((share >= SHARING).all()), int(scores.count())))
+    best: dict[Hashable, int] = {}
+    for position, metric in enumerate(metrics):
+        if metric not in best or extents[position] > extents[best[metric]]:
+            best[metric] = position
+    return list(best.values())
 
 
 def _share_of_classes(scores: pd.DataFrame, classes: pd.Series) -> pd.Series:

@@ -48,7 +48,7 @@ def _score(subject: Subject, setting: str) -> Scored:
     layer = int(setting)
     if layer > len(states):
         raise InputError(f"layer: found {layer}, expected at most {len(states)}")
-    check_several("hidden_covariance", states[layer - 1].shape[0])
+    check_several("hidden_covariance", len(states[layer - 1]))
     return of_connected(lambda subject: sequence_spread(states[layer - 1]))(subject, setting)
 
 

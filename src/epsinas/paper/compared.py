@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epsinas.evaluation.coefficients import counts_of, extent
+from epsinas.evaluation.coefficients import counts_of, fullest
 from epsinas.evaluation.dependence import attenuation_ceiling
 from epsinas.evaluation.performance import by_seed, higher_better, performance_of, trainings_of
 from epsinas.paper.cells import printed_name
@@ -158,10 +158,10 @@ def _compared_in(results: Results, space: str) -> Iterator[Compared]:
                     reasons[name] = own["reason"].where(own["score"].notna() | (own["reason"] != ""))
                     kept = {key: identity[key] for key in ("metric", "precision", "origin", "stand_in")}
                     facts[name] = kept | {"setting": setting}
-        fullest = _fullest(columns, networks["trained_as"])
-        table = pd.DataFrame({name: columns[name] for name in fullest}, networks.index)
-        own_metrics = [name for name in section.metrics if name in fullest]
-        why = pd.DataFrame({name: reasons[name] for name in fullest}, networks.index)
+        taken = _fullest(columns, networks["trained_as"])
+        table = pd.DataFrame({name: columns[name] for name in taken}, networks.index)
+        own_metrics = [name for name in section.metrics if name in taken]
+        why = pd.DataFrame({name: reasons[name] for name in taken}, networks.index)
         ceiling = ceiling_of(results.performance(space), dataset, **section["performance"])
         performance = higher_better(reached).reindex(networks.index)
         yield Compared(space, dataset, table, performance, networks, why, facts, own_metrics, ceiling)
@@ -203,11 +203,8 @@ def _setting_text(setting: Any) -> str:
 
 
 def _fullest(columns: dict[str, pd.Series], classes: pd.Series) -> list[str]:
-    """Return of every metric the source that covers most (`extent`), the first of equals."""
-    chosen: dict[tuple[str, str], tuple[tuple[bool, int], str]] = {}
-    for name, scores in columns.items():
-        metric, _, rest = name.partition(" ")
-        key, covered = (printed_name(metric), rest), extent(scores, classes)
-        if key not in chosen or covered > chosen[key][0]:
-            chosen[key] = covered, name
-    return [name for _, name in chosen.values()]
+    """Return of every metric, as the paper calls it, the source that covers most (`fullest`)."""
+    names = list(columns)
+    parts = (name.partition(" ") for name in names)
+    metrics = [(printed_name(metric), rest) for metric, _, rest in parts]
+    return [names[position] for position in fullest(zip(metrics, columns.values(), strict=True), classes)]
