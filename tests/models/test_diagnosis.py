@@ -299,6 +299,12 @@ REASONS = {
         "under 0.01 the outputs are equal for all samples from layer 0 (Embedding) on; all embeddings are equal under "
         "constant weights, so that tokens are not told apart",
     ),
+    "one sample": (
+        nn.Linear(4, 2),
+        noise(1, 4),
+        WEIGHTS,
+        "under 0.01 the outputs are equal; the batch has one sample, which there is no other to tell from",
+    ),
     "equal samples": (nn.Linear(4, 2), torch.ones(6, 4), WEIGHTS, "under 0.01 the outputs are equal for all samples"),
     "underflow": (
         nn.Sequential(*[nn.Linear(4, 4) for _ in range(9)]),
