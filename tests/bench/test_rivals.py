@@ -27,10 +27,11 @@ def test_everybodys_scores(of_cifar10):
 
 def test_of_a_metric_that_several_have_the_fullest_scores_are_taken(of_cifar10):
     _, found = of_cifar10
-    # Of all networks, 201 of them infinite, where NAS-Bench-Suite-Zero has 9,445, and the package 653.
+    # Of all networks, 201 of them infinite, where NAS-Bench-Suite-Zero has 9,445, and the package 15,284.
     assert found["naswot"].scores.count() == 15_424
     assert found["naswot"].source.startswith("J. Mellor")
-    assert found["jacob_cov"].scores.count() >= 9_000
+    assert found["jacob_cov"].scores.count() == 15_284
+    assert found["jacob_cov"].source == "epsinas"
     assert found["parameters"].scores.count() == 15_625
 
 

@@ -303,7 +303,7 @@ REASONS = {
         nn.Linear(4, 2),
         noise(1, 4),
         WEIGHTS,
-        "under 0.01 the outputs are equal; the batch has one sample, which there is no other to tell from",
+        "under 0.01 the outputs are equal; the batch has one sample, and no other to tell it from",
     ),
     "equal samples": (nn.Linear(4, 2), torch.ones(6, 4), WEIGHTS, "under 0.01 the outputs are equal for all samples"),
     "underflow": (

@@ -20,6 +20,7 @@ from epsinas.files.tables import (
     read_published_scores,
     read_training_cost,
 )
+from epsinas.metrics.base import ALIASES
 from epsinas.sources import packaged
 from epsinas.study.networks import describe
 from tests.conftest import PROJECT
@@ -177,6 +178,43 @@ def test_constant_weight_scores_of_data_sets_of_one_shape_are_the_same():
         ("epsilon", "extended"): 5_259,
         ("expected_synflow", "single"): 5_260,
     }
+
+
+def test_computed_scores_are_of_every_network_that_trains_differently():
+    networks = packaged.networks("nas-bench-201").set_index("index")
+    connected = set(networks.query("connected")["trained_as"])
+    table = packaged.computed_scores("nas-bench-201")
+    assert table["metric"].nunique() == 22
+    for metric, rows in table.groupby("metric"):
+        scored = set(rows.loc[np.isfinite(rows["score"]), "index"])
+        assert scored <= set(networks["trained_as"])
+        lacking = connected - scored
+        # Trainability compares layers one behind the other; a cell that passes its input on and no more has none.
+        assert len(lacking) == (1 if metric == "az_trainability" else 0), metric
+        assert metric not in ("synflow", "l2_norm") or scored == set(networks["trained_as"])
+
+
+AGREEMENT = {
+    **{"synflow": 0.999, "expected_synflow": 0.999, "naswot": 0.97, "nwot": 0.97, "snip": 0.97, "grad_norm": 0.97},
+    **{"fisher": 0.97, "zen": 0.94, "l2_norm": 0.93, "jacov": 0.9, "epe_nas": 0.85, "grasp": 0.65},
+}
+"""Spearman's rho of scores on noise with those published, at the least; docs/metrics.md says why some are lower."""
+
+
+@pytest.mark.parametrize("name", AGREEMENT)
+def test_computed_scores_rank_networks_as_published_ones_do(name):
+    metric = ALIASES.get(name, name)
+    mean = metric == "expected_synflow"
+    own = (packaged.constant_weight_scores if mean else packaged.computed_scores)("nas-bench-201")
+    theirs = packaged.published_scores("nas-bench-201")
+    columns = [
+        table[(table["dataset"] == "cifar10") & (table["metric"] == called)].set_index("index")["score"]
+        for table, called in ((own, metric), (theirs, "synflow" if mean else name))
+    ]
+    both = pd.concat(columns, axis=1, join="inner", keys=["own", "theirs"])
+    both = both[np.isfinite(both).all(axis=1)]
+    assert len(both) >= 5_259
+    assert both["own"].corr(both["theirs"], method="spearman") >= AGREEMENT[name]
 
 
 def test_what_the_package_has_of_a_benchmark():
