@@ -379,7 +379,7 @@ class Plan:
         """Return the megabytes that a job of a run takes."""
         if run.metric != TOGETHER:
             return 2000
-        # Gradients keep every map: 2 to 3 GB with NAS-Bench-201's 16 channels, 4 to 7 GB with NAS-Bench-101's 128 and
+        # Gradients keep every map: 2 to 3 GB with NAS-Bench-201's 16 channels, 4 to 8 GB with NAS-Bench-101's 128 and
         # the metrics of the paper. Up to 4 GiB of what is freed is kept (`epsinas.engines.memory`).
         widths = getattr(self.sections[run.space].space(), "widths", (20,))
         return 3000 + 50 * widths[0]
