@@ -303,7 +303,7 @@ REASONS = {
         nn.Linear(4, 2),
         noise(1, 4),
         WEIGHTS,
-        "under 0.01 the outputs are equal; the batch has one sample, and no other to tell it from",
+        "under 0.01 the outputs are equal; the batch has one sample, expected two or more",
     ),
     "equal samples": (nn.Linear(4, 2), torch.ones(6, 4), WEIGHTS, "under 0.01 the outputs are equal for all samples"),
     "underflow": (

@@ -60,13 +60,11 @@ def fullest(sources: Iterable[tuple[Hashable, pd.Series]], classes: pd.Series) -
         >>> fullest([("a", few_classes), ("b", few_networks), ("a", few_networks)], classes)
         [2, 1]
     """
-    metrics, extents = [], []
-    for metric, scores in sources:
-        share = _share_of_classes(scores.to_frame(), classes)
-        metrics.append(metric)
-        extents.append((bool((share >= SHARING).all()), int(scores.count())))
     best: dict[Hashable, int] = {}
-    for position, metric in enumerate(metrics):
+    extents: list[tuple[bool, int]] = []
+    for position, (metric, scores) in enumerate(sources):
+        (share,) = _share_of_classes(scores.to_frame(), classes)
+        extents.append((bool(share >= SHARING), int(scores.count())))
         if metric not in best or extents[position] > extents[best[metric]]:
             best[metric] = position
     return list(best.values())

@@ -299,7 +299,7 @@ def _why(
     what = "are 0" if not found.values.any() else "are equal"
     explanation = _EXPLANATIONS.get(lost.kind, "") if lost else ""
     if not explanation and getattr(batch, "shape", ())[:1] == (1,):
-        return f"under {weight:g} the outputs {what}; the batch has one sample, and no other to tell it from", ""
+        return f"under {weight:g} the outputs {what}; the batch has one sample, expected two or more", ""
     return f"under {weight:g} the outputs {what} for all samples{where}{'; ' if explanation else ''}{explanation}", name
 
 
